@@ -207,6 +207,13 @@ def unchanged(redis: Redis) -> Iterator[None]:
     assert everything(redis) == before
 
 
+def begin_in_another_process(redis: TextRedis) -> None:
+    """The next change finds the incarnation of another process."""
+    incarnation, _, fork = field(redis, "incarnations").split()[-1].split(":")
+    rawstate.poke(redis, FLEET, incarnations=f"{incarnation}:1:{fork}")
+    redis.function_flush()
+
+
 def put_back(redis: TextRedis, saved: dict[str, object], name: str = FLEET) -> None:
     """Every key of the fleet as it was, from `everything`."""
     for key in redis.scan_iter(f"{{{name}}}:*", count=10_000):

@@ -14,10 +14,9 @@ from slta.store import Store, StoreSettings
 from slta.store.library import Library, assemble
 from testbed.in_process import tick
 from testbed.servers import own_server
-from tests import rawstate
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock
-from tests.store.fleets import FLEET, TWO_CLASSES, create, field, pool_class, spec
+from tests.store.fleets import FLEET, TWO_CLASSES, begin_in_another_process, create, field, pool_class, spec
 from tests.toy.uniform import LIBRARY
 
 MOST = "MAX_LEVELS = 524288"
@@ -47,9 +46,7 @@ async def test_a_refused_change_leaves_nothing_of_an_incarnation_that_it_began(
     store: Store, fleet: None, redis: Redis
 ) -> None:
     await store.sessions.assign(FLEET, "s", None)
-    incarnation, _, fork = field(redis, "incarnations").split()[-1].split(":")
-    rawstate.poke(redis, FLEET, incarnations=f"{incarnation}:1:{fork}")  # of another process
-    redis.function_flush()
+    begin_in_another_process(redis)
     for _ in range(2):
         with pytest.raises(errors.FleetInUseError):
             await store.fleets.delete(FLEET)

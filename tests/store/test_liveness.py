@@ -11,17 +11,17 @@ from redis import Redis
 from slta.models import Pool, PoolSpec, errors
 from slta.models.heartbeats import NO_COUNT, Heartbeat, PoolBeat
 from slta.store import Store
-from tests import rawstate
+from slta.store._failover.items import Item
 from tests.store.conftest import Clock
 from tests.store.fleets import (
     FLEET,
     TWO_CLASSES,
     all_pools,
     as_of,
+    begin_in_another_process,
     create,
     end_of,
     everything,
-    field,
     jump,
     pass_seconds,
     place,
@@ -142,30 +142,37 @@ async def test_a_pool_that_is_made_again_and_not_heard_is_forgotten_again(store:
     assert not (await store.pools.get(FLEET, "small-0")).takes_sessions
 
 
-async def replay(store: Store) -> object:
-    _, current, _ = await store._functions.change("recover", FLEET)
-    return await store._functions.change(
-        "replay", FLEET, incarnation=current, facts=[("placed", "late", "small-0", 0, 0, 0)]
-    )
+async def report(store: Store, _: Redis) -> None:
+    await store.sessions.report(FLEET, "late", "small-0", None)
 
 
-async def reconcile(store: Store) -> object:
-    return await store.pools.reconcile(FLEET, "small-0", await as_of(store), ["late"])
+async def reconcile(store: Store, _: Redis) -> None:
+    await store.pools.reconcile(FLEET, "small-0", await as_of(store), ["late"])
 
 
-COMING: Mapping[str, Callable[[Store], Awaitable[object]]] = {
-    "reported": lambda store: store.sessions.report(FLEET, "late", "small-0", None),
+async def restore(store: Store, redis: Redis) -> None:
+    begin_in_another_process(redis)
+    incarnation = (await store._functions.change("recover", FLEET))[-2]
+    item = Item("placed", "late", "small-0", "", 0, incarnation, 2**40)
+    await store._functions.change("restore", FLEET, incarnation=incarnation, items=[item])
+
+
+COMING: Mapping[str, Callable[[Store, Redis], Awaitable[None]]] = {
+    "reported": report,
     "listed": reconcile,
+    "restored": restore,
 }
 
 
 @pytest.mark.parametrize("how", COMING)
 @pytest.mark.parametrize("forget", [0, 86_400], ids=["", "forgotten after a day"])
-async def test_a_session_on_a_gone_pool_ends_as_the_others(store: Store, clock: Clock, how: str, forget: float) -> None:
+async def test_a_session_on_a_gone_pool_ends_as_the_others(
+    store: Store, clock: Clock, redis: Redis, how: str, forget: float
+) -> None:
     await create(store, replace(spec(*TWO_CLASSES), gone_seconds=20, forget_seconds=forget), {"small": 2})
     await beat(store, "small-0")
     await pass_seconds(store, clock, 12.5 + 20 + 30)
-    await COMING[how](store)
+    await COMING[how](store, redis)
     await pass_seconds(store, clock, 18)
     assert (await store.sessions.get(FLEET, "late")).pool_id == "small-0"
     await pass_seconds(store, clock, 5)
@@ -185,9 +192,7 @@ async def test_an_outage_of_the_store_loses_no_pool_for_one_lease(store: Store, 
 async def test_a_new_master_loses_no_pool_for_a_lease(store: Store, fleet: None, clock: Clock, redis: Redis) -> None:
     await beat(store, "small-0")
     await pass_seconds(store, clock, 1.25 * TTL - 1)
-    incarnation, _, fork = field(redis, "incarnations").split()[-1].split(":")
-    rawstate.poke(redis, FLEET, incarnations=f"{incarnation}:1:{fork}")  # of another process
-    redis.function_flush()
+    begin_in_another_process(redis)
     await pass_seconds(store, clock, 1.25 * TTL)
     assert (await liveness(store))["small-0"] == "alive"
     await pass_seconds(store, clock, 5)
