@@ -179,7 +179,7 @@ async def test_a_wrong_fleet_file_is_refused_with_the_reason(api: Api, fleet: st
 
 async def test_a_repair_rebuilds_the_fleet_and_says_how(api: Api, fleet: str, redis: Redis) -> None:
     [pool_id] = await assign(api, fleet, "s")
-    redis.delete("{f}:names", "{f}:level:1:1")
+    redis.delete("{f}:names", "{f}:pools:1")
     answer = await api.post(f"{fleet}/repair")
     told = answer.json()
     assert (answer.status_code, told) == (200, {"fleet": "f", "slices": told["slices"], "set_aside": 0})

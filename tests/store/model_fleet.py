@@ -123,7 +123,7 @@ class Fleet:
         self.curves = curves
 
     def configure(self) -> None:
-        """Tell all three; r is then the optimum of what the ledger holds."""
+        """Tell all three; r is then the optimum for the sessions there are."""
         classes = [
             utility.PoolClass(name, curve(capacity), capacity)
             for name, capacity, (curve, _) in zip(self.names, self.capacities, self.curves, strict=True)

@@ -65,15 +65,6 @@ class Terms:
         else:
             self.bury(session, now)
 
-    def lengthen(self, session: str, lease: int, due: int, now: int) -> bool:
-        """Its lease is at least this one, of which no more than a whole one is left; whether it was shorter."""
-        latest = max(now // SECOND + 1, min(due, (now + lease) // SECOND + 1)) if due else 0
-        term = self.live[session]
-        is_shorter = term[2] > 0 and (latest == 0 or latest > term[2])
-        if is_shorter:
-            term[0], term[2] = lease, latest
-        return is_shorter
-
     def ended(self, session: str, now: int) -> list[str] | None:
         """What is answered about an ended id that is still kept, or that was completed before its assign."""
         if found := self._ended.get(session) or self._older.get(session):

@@ -19,7 +19,7 @@ REPORTED = ("NEW", "SAME", "MOVED", "OVER_CAPACITY", "UNKNOWN_POOL")
 """What comes of reports, where the policy places nothing."""
 ENDED = {f"ENDED {reason}" for reason in ("completed", "completed_before_assign", "expired")}
 LIVED = {"REPLAYED", "RENEWED", "EXPIRED", "UNKNOWN", "UNMARKED", "KEPT", "ENDED_NOW", "STALE_REPORT"} | ENDED
-"""What comes of calls about ids, and of facts of a replay, as time passes."""
+"""What comes of calls about ids as time passes."""
 TYPED = {"UNKNOWN_SESSION_TYPE", "INCOMPATIBLE", "SESSION_TYPE_IN_USE"}
 """What else comes of session types."""
 
