@@ -13,7 +13,7 @@ from slta.core.policies import POLICIES, Policy
 from slta.store import Store
 from slta.store.library import own_library
 from testbed.servers import TextRedis
-from tests.store.fleets import create, spec
+from tests.store.fleets import FLEET, TWO_CLASSES, create, field, spec
 from tests.store.model import World
 from tests.store.test_operations import CURVED, contents, drawn
 from tests.toy.uniform import LIBRARY
@@ -65,3 +65,25 @@ async def test_two_versions_at_one_instant_do_what_one_does(
         alone = redis.fcall(f"slta_{VERSIONS[0].digest}_batch", 1, "{one}:fleet", now, *words)
         assert redis.fcall(versions(rng), 1, "{two}:fleet", now, *words)[1] == alone[1]
     assert contents(redis, "one") == contents(redis, "two")
+
+
+@pytest.mark.parametrize("step", [0, -400_000], ids=["still", "back"])
+async def test_a_refusal_is_counted_by_both_versions_while_the_clock_stands_still(
+    store: Store, redis: TextRedis, step: int
+) -> None:
+    for version in VERSIONS:
+        redis.execute_command("FUNCTION", "LOAD", "REPLACE", version.source)
+    await create(store, spec(TWO_CLASSES[0]), {"small": 1})
+    now = 10**15
+
+    def call(version: int, session: str) -> str:
+        name = f"slta_{VERSIONS[version].digest}_batch"
+        words = ("assign", session, "", "0.5", "")
+        return str(redis.fcall(name, 1, f"{{{FLEET}}}:fleet", now, *words)[1][0][0])
+
+    for k in range(4):
+        assert call(k % 2, f"s{k}") == "ASSIGNED"
+    assert [call(k, "a") for k in (0, 1)] == ["FULL"] * 2
+    now += step
+    assert [call(k, f"x{j}{k}") for j in range(4) for k in (0, 1)] == ["FULL"] * 8
+    assert field(redis, "rejected_no_capacity") == "10"

@@ -123,7 +123,7 @@ class Observation(Instant):
       `difference_at_placing_by_source`.
     - `compatibility_gap`: null without session types. With them `optimal_rank`, `load_price` and `optimal_threshold`
       are null, and each type has a load price.
-    - `counters`: since the creation, `left_out_…` since the fleet began to observe or was repaired. `refused_ids`: with
+    - `counters`: since the creation. `refused_ids`: with
       scale advice the different ids among the rejections, less those that were placed within a mean stay.
     - `integrals`: opaque, for `averages`.
     """

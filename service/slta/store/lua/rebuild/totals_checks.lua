@@ -62,7 +62,7 @@ local function check_types(fleet, run)
   end
 end
 
--- As many sessions live as have begun and not ended; no counter is negative; sets of ids are as large as their fields.
+-- As many sessions live as have begun and not ended; sets of ids are as large as their fields.
 local function check_counters(fleet, run)
   local live, all = fleet.assigned + fleet.adopted, fleet.tables_of.keys
   for _, name in ipairs(ENDED) do

@@ -246,8 +246,9 @@ end
 
 -- Ends a call that may have changed a fleet: writes what did.
 function state.close(fleet)
-  types.write(fleet)
-  if fleet.is_touched then
+  local changes = types.write(fleet) or next(fleet.changed) ~= nil
+  local stands_still = fleet.before and fleet.before[1] == fleet.clock
+  if fleet.is_touched or changes and stands_still then -- else `now` is the same, and other versions keep their memory
     fleet.revision, fleet.is_touched = fleet.revision + 1, false
   end
   write(fleet)

@@ -263,11 +263,11 @@ function types.add(fleet, name, kind, change)
   end
 end
 
--- Writes the fields that the call changed.
+-- Writes the fields that the call changed; returns whether there are any.
 function types.write(fleet)
   local own, words, key = fleet.by_type, {}, fleet.prefix .. 'types'
   if not own then
-    return
+    return false
   elseif own.is_new then
     redis.call('DEL', key)
     words = all_fields(fleet, own)
@@ -278,6 +278,7 @@ function types.write(fleet)
   end
   own.changed, own.is_new = {}, false
   commands.send('HSET', key, words)
+  return words[1] ~= nil
 end
 
 -- Gives a fleet the counts of another one's fields by name; those that are missing are 0.
