@@ -67,7 +67,7 @@ test-all: $(DEV) $(PROXIES) $(RELEASE) ## All tests by stages: slow ones, every 
 test-campaign: $(DEV) ## The long randomised, failure and statistical tests
 	$(PYTEST) -m campaign --timeout 3600 $(ARGS)
 
-mutants: $(DEV) ## Mutations by a tool, seeded by the commit, for 10 minutes: which do tests notice? (ARGS="--help")
+mutants: $(DEV) ## Kept mutations of Python and Lua, for 10 minutes from where the last run stopped: which do tests notice? (ARGS="--help")
 	$(BIN)/python -m tests.mutants $(ARGS)
 
 planted: $(DEV) $(PROXIES) ## Plant each mistake that is written down in a copy of the tree: a test must notice it (ARGS="-n 2")

@@ -1,150 +1,126 @@
-"""`make mutants`: mutations in a seeded order, each in a copy of the tree; prints how many tests noticed, by folder."""
+"""`make mutants`: which of the mutations that are kept do tests notice? A run goes on where one stopped.
+
+It prints the table of folders and the mutations that no test notices. Before the first, `--record` runs the tests once
+to learn which of them run which line.
+"""
 
 from __future__ import annotations
 
 import argparse
-import random
-import re
+import json
 import subprocess
 import tempfile
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from queue import Queue
 from time import monotonic
+from typing import Any
 
-from tests.mutants.copies import PACKAGED, ROOT, TEST_SECONDS, Copy
-from tests.mutants.learning import all_tests, judging_tests, learn
-from tests.mutants.operators import LANGUAGES, Mutation, mutations
+from tests.mutants import drawing
+from tests.mutants.copies import ROOT
+from tests.mutants.drawing import Kept, find, folder_of
+from tests.mutants.judging import SURVIVED, TIMED_OUT, Judge
+from tests.mutants.operators import Mutation
+from tests.mutants.recording import ALL, exists, record, stages
 
-SURVIVED, TIMED_OUT = "survived", "timed out"
-FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+(?:\[.*?\](?= - |$))?)", re.MULTILINE)
-NO_TESTS = "deploy", "docs", "mutants", "benchmarks", "proxies", "api_fuzz"
-"""Folders of tests that say nothing of packaged modules, or take minutes."""
-
-
-def drawn(folder: str, seed: str, most: int | None) -> Iterator[Mutation]:
-    """Mutations of the files below `folder` in the order of the seed, at most `most` of each folder."""
-    found = [mutation for file in files(folder) for mutation in mutations(file, (ROOT / file).read_bytes())]
-    random.Random(seed).shuffle(found)
-    taken: Counter[str] = Counter()
-    for mutation in found:
-        taken[folder_of(mutation)] += 1
-        if most is None or taken[folder_of(mutation)] <= most:
-            yield mutation
+GONE = "gone"
+Results = dict[Kept, tuple[str, float]]
+"""Verdict and seconds: a test that notices, or one of three words."""
+Judging = Callable[[Mutation, Kept], str]
 
 
-def files(folder: str) -> list[str]:
-    """Packaged Python and Lua files of git below a folder, or the one that is named."""
-    listed = subprocess.run(["git", "ls-files", folder], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [file for file in listed.splitlines() if file.startswith(PACKAGED) and file.endswith(tuple(LANGUAGES))]
+def results(file: Path) -> Results:
+    """What a file of results has; a last line that was not written to its end is taken out."""
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    if (whole := text[: text.rfind("\n") + 1]) != text:
+        file.write_text(whole, encoding="utf-8")
+    rows = map(json.loads, whole.splitlines())
+    return {Kept(*row["mutation"]): (row["verdict"], row["seconds"]) for row in rows}
 
 
-def folder_of(mutation: Mutation) -> str:
-    return mutation.file.rpartition("/")[0]
+def run(wanted: Sequence[Kept], judge: Judging, file: Path, seconds: float) -> None:
+    """Judge those that the file has no result of, until the time is over; one that has begun is ended."""
+    until, known = monotonic() + seconds, results(file)
+    left = [kept for kept in wanted if kept not in known]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for kept in left:
+        if (began := monotonic()) > until:
+            break
+        mutation = find(kept)
+        verdict = judge(mutation, kept) if mutation else GONE
+        row = {"mutation": kept, "verdict": verdict, "seconds": round(monotonic() - began, 1)}
+        with file.open("a", encoding="utf-8") as to:
+            to.write(json.dumps(row, ensure_ascii=False) + "\n")
+        print(f"{row['seconds']:6.1f} s {kept}: {verdict}", flush=True)
 
 
-class Worker:
-    """A copy of the tree. A test there notices a mutation if it fails with it, its file does so alone, and it passes
-    without the mutation: on a server that others have used, or a machine that is busy, a test may fail by itself.
-    """
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        """`options` are pytest's."""
-        self._copy = Copy(folder)
-        limits = "--timeout", str(TEST_SECONDS), "--timeout-method", "thread"
-        self._options = "-x", "--no-cov", *limits, *options
-        self._sound: set[str] = set()
-        self._broken: set[str] = set()
-
-    def judge(self, mutation: Mutation, tests: Sequence[str] = ()) -> str:
-        """The first that notices of the tests, by default of those in the table; or that it timed out or survived."""
-        left, verdict = [*(tests or judging_tests(mutation.file))], SURVIVED
-        while left and (verdict := self._with(mutation, left)) not in {SURVIVED, TIMED_OUT}:
-            of_file = [test for test in left if test.partition("::")[0] == verdict.partition("::")[0]]
-            left, is_new = left[left.index(of_file[0]) :], verdict not in self._broken
-            if self._is_sound(verdict) and self._with(mutation, of_file) != SURVIVED:
-                return verdict
-            if verdict in self._sound or not is_new:
-                left, verdict = left[len(of_file) :], SURVIVED
-        return verdict
-
-    def _with(self, mutation: Mutation, tests: Sequence[str]) -> str:
-        source = (ROOT / mutation.file).read_bytes()
-        self._copy.write(mutation.file, source[: mutation.start] + mutation.after.encode() + source[mutation.end :])
-        try:
-            return self._run(tests)
-        finally:
-            self._copy.restore(mutation.file)
-
-    def _run(self, tests: Sequence[str]) -> str:
-        skipped = (f"--deselect={test}" for test in sorted(self._broken) if "::" in test)
-        status, output = self._copy.pytest(tests, *self._options, *skipped)
-        if status in {0, 5}:  # all passed; none was chosen
-            return SURVIVED
-        failed = FAILED.search(output)
-        return TIMED_OUT if "+ Timeout +" in output else failed[1] if failed else tests[0]
-
-    def _is_sound(self, test: str) -> bool:
-        """Whether it passes without a mutation; each test is asked once, and left out from then on if it does not."""
-        if test not in self._sound | self._broken:
-            (self._sound if self._run([test]) == SURVIVED else self._broken).add(test)
-        return test in self._sound
+def table(wanted: Iterable[Kept], judged: Results) -> Iterator[str]:
+    """Lines of noticed and all by folder, then the mutations that are of interest."""
+    by_folder: dict[str, list[str]] = {}
+    for kept in wanted:
+        by_folder.setdefault(folder_of(kept.file), []).append(judged.get(kept, ("", 0))[0])
+    yield "noticed of those that were judged and are not gone; a time-out counts as noticed"
+    for folder, verdicts in sorted(by_folder.items()):
+        yield _row(folder, verdicts)
+    yield _row("in all", [verdict for verdicts in by_folder.values() for verdict in verdicts])
+    for word in (SURVIVED, TIMED_OUT, GONE):
+        found = [(kept, *judged[kept]) for kept in wanted if judged.get(kept, ("", 0))[0].startswith(word)]
+        yield from (f"{verdict}, {seconds:.0f} s: {kept}" for kept, verdict, seconds in found)
 
 
-def judged(found: Iterator[Mutation], workers: int, seconds: float, folder: Path) -> Iterator[tuple[Mutation, str]]:
-    """Mutations with the verdicts on them, until the time is over; those that have begun are ended."""
-    idle: Queue[Worker] = Queue()
-    for number in range(workers):
-        idle.put(Worker(folder / str(number)))
-    until = monotonic() + seconds
-
-    def judge(mutation: Mutation) -> tuple[Mutation, str] | None:
-        if monotonic() > until:
-            return None
-        worker = idle.get()
-        try:
-            return mutation, worker.judge(mutation)
-        finally:
-            idle.put(worker)
-
-    with ThreadPoolExecutor(workers) as pool:
-        yield from filter(None, pool.map(judge, found))
+def _row(folder: str, verdicts: Sequence[str]) -> str:
+    judged = [verdict for verdict in verdicts if verdict not in {"", GONE}]
+    noticed = sum(verdict != SURVIVED for verdict in judged)
+    left, gone = verdicts.count(""), verdicts.count(GONE)
+    notes = [f"{left} to do"] * bool(left) + [f"{gone} gone"] * bool(gone)
+    share = f"{noticed / len(judged):5.0%}" if judged else "    –"
+    return f"{noticed:5d} of {len(judged):4d} {share}  {', '.join([folder, *notes])}"
 
 
-def report(verdicts: Iterator[tuple[Mutation, str]]) -> None:
-    """Print each verdict as it comes, then the counts by folder and the survivors."""
-    counts, noticed, survivors = Counter[str](), Counter[str](), []
-    for mutation, verdict in verdicts:
-        print(line := f"{mutation}: {verdict}", flush=True)
-        counts[folder_of(mutation)] += 1
-        noticed[folder_of(mutation)] += verdict != SURVIVED
-        survivors += [line] if verdict == SURVIVED else []
-    print("\nnoticed of drawn; a time-out counts as noticed")
-    for folder, count in sorted(counts.items()):
-        print(f"{noticed[folder]:5d} of {count:4d}, {noticed[folder] / count:4.0%}: {folder}")
-    print(f"{noticed.total():5d} of {counts.total():4d}", *sorted(survivors), sep="\n")
+def judging(folder: Path, base: Mapping[Kept, tuple[str, float]]) -> Judging:
+    """Ask first the test that noticed in the base, where it is still there."""
+    judge = Judge(folder)
+
+    def verdict(mutation: Mutation, kept: Kept) -> str:
+        before = [test for test in [base.get(kept, ("", 0))[0]] if "::" in test and exists(test)]
+        return judge.judge(mutation, [*([before] if before else []), *stages(mutation.file, mutation.line)])
+
+    return verdict
 
 
 def main() -> None:
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10, help="no mutation begins after this time")
-    parser.add_argument("--folder", default=".", help="only of files below this folder, or of this file")
-    parser.add_argument("--count", type=int, help="at most so many of each folder")
-    parser.add_argument("--seed", default=head.strip(), help="the order of the mutations; default: the commit's hash")
-    parser.add_argument("--workers", type=int, default=1, help="each has a copy of the tree")
-    parser.add_argument("--learn", nargs="*", help="fill the table of tests instead, by these files, or by all")
-    options = parser.parse_args()
+    options = _parser().parse_args()
+    if options.record:
+        record()
+    elif options.draw:
+        drawing.write(drawing.draw(options.seed or "1"))
+    else:
+        _judge(options)
+
+
+def _judge(options: Any) -> None:
+    wanted = drawing.spread(options.seed, options.folder, options.count) if options.seed else drawing.read()
+    wanted = [kept for kept in wanted if kept.file.startswith(options.folder.removeprefix("."))]
+    if not ALL.exists() and any(kept.file.endswith(".py") for kept in wanted):
+        raise SystemExit('Which test runs which line is not known: make mutants ARGS="--record", once')
     with tempfile.TemporaryDirectory(prefix="slta-") as folder:
-        if options.learn is not None:
-            tests = all_tests(options.learn or ["tests"])
-            learn(Copy(Path(folder) / "0"), [test for test in tests if test.split("/")[1] not in NO_TESTS])
-            return
-        found = drawn(options.folder, options.seed, options.count)
-        print(f"seed {options.seed}", flush=True)
-        report(judged(found, options.workers, options.minutes * 60, Path(folder)))
+        base = results(options.base) if options.base else {}
+        run(wanted, judging(Path(folder), base), options.results, options.minutes * 60)
+    print(*table(wanted, results(options.results)), sep="\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    at = ALL.with_name(f"{head[:12]}.jsonl")
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    parser.add_argument("--record", action="store_true", help="learn which test runs which line, where tests changed")
+    parser.add_argument("--minutes", type=float, default=10, help="no mutation begins after this time; default: 10")
+    parser.add_argument("--folder", default=".", help="only of files whose path begins so")
+    parser.add_argument("--results", type=Path, default=at, help="default: one for the commit, in build/mutants")
+    parser.add_argument("--base", type=Path, help="earlier results: ask first the test that noticed")
+    parser.add_argument("--seed", help="draw other mutations than those that are kept")
+    parser.add_argument("--count", type=int, default=100, help="so many, of all folders together; default: 100")
+    parser.add_argument("--draw", action="store_true", help="draw those that are kept anew, and forget the others")
+    return parser
 
 
 if __name__ == "__main__":

@@ -15,24 +15,27 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGED = ("service", "clients/python", "integrations", "planning", "experiments", "loadgen", "demo")
 """Folders whose Python and Lua the tool changes."""
-COPIED = (*PACKAGED, "tests", "testbed", "lab", "deploy", "examples", "docker-compose.yml", "pyproject.toml")
 TEST_SECONDS = 60
 """Time-out of one test: sixty times what the longest of the default tests may take."""
 RUN_SECONDS = 900
 
 
+def tracked(*folders: str) -> list[str]:
+    """Files of the tree below folders, without those that git ignores or that are deleted."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", *folders]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [file for file in listed.splitlines() if (ROOT / file).exists()]
+
+
 class Copy:
-    """One worker's copy of the tree, with one changed file at a time."""
+    """A copy of the tree, with one changed file at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._times = count(1)
-        for name in COPIED:
-            ignore = shutil.ignore_patterns("__pycache__", ".*", "*.egg-info")
-            if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, folder / name, ignore=ignore)
-            else:
-                shutil.copy(ROOT / name, folder / name)
+        for file in tracked():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, folder / file)
 
     def write(self, file: str, content: bytes) -> None:
         """Each content has a time of its own: Python compares times to tell whether bytecode is stale."""
@@ -43,7 +46,7 @@ class Copy:
     def restore(self, file: str) -> None:
         self.write(file, (ROOT / file).read_bytes())
 
-    def pytest(self, tests: Sequence[str], *options: str, **settings: str) -> tuple[int, str]:
+    def pytest(self, tests: Sequence[str], *options: str) -> tuple[int, str]:
         """Exit status and output of pytest; whatever it has started is ended. A time-out has a status that is not 0."""
         options = ("-n", "0", "-q", "--tb=no", "-p", "no:cacheprovider", *options)
         command = [sys.executable, "-m", "pytest", *options, *tests]
@@ -51,7 +54,7 @@ class Copy:
         process = subprocess.Popen(
             command,
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": roots} | settings,
+            env=os.environ | {"PYTHONPATH": roots},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

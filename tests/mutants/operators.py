@@ -5,8 +5,10 @@ A syntax tree finds the spans, so that comments, strings and docstrings are neve
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from math import inf
 from typing import NamedTuple
 
 import tree_sitter_lua
@@ -27,6 +29,11 @@ STATEMENTS = {
     *("raise_statement", "continue_statement", "delete_statement"),
 }
 """Statements that are dropped. A declaration is none: what reads it would not even load."""
+ALIKE = {"max": 0, "min": 0, "union": 0, "intersection": 0, "gcd": 0, "lcm": 0, "isclose": 0}
+"""Functions that take their arguments in any order, from the one with this number on."""
+ALIKE |= {"SADD": 2, "SREM": 2, "ZREM": 2, "HDEL": 2, "DEL": 1, "UNLINK": 1, "EXISTS": 1, "TOUCH": 1, "BITOP": 3}
+ALIKE |= {"SUNION": 1, "SINTER": 1, "SUNIONSTORE": 2, "SINTERSTORE": 2, "PFADD": 2}
+"""Commands of a store that do, where the first argument is their name."""
 
 
 class Mutation(NamedTuple):
@@ -93,14 +100,21 @@ def statements(node: Node, suffix: str) -> Spans:
 
 
 def arguments(node: Node, _: str) -> Spans:
-    """Two neighbouring arguments of a call are swapped."""
+    """Two neighbouring arguments of a call are swapped, unless the call takes them in any order."""
     if node.type in {"arguments", "argument_list"}:
         plain = [child for child in node.named_children if child.type not in {"comment", "keyword_argument"}]
         plain = [child for child in plain if "splat" not in child.type and child.type != "vararg_expression"]
-        for first, second in pairwise(plain):
-            if _text(first) != _text(second):
+        for number, (first, second) in enumerate(pairwise(plain)):
+            if _text(first) != _text(second) and number < _alike(node, plain[0]):
                 between = node.text[first.end_byte - node.start_byte : second.start_byte - node.start_byte].decode()
                 yield first, second, _text(second) + between + _text(first)
+
+
+def _alike(node: Node, first: Node) -> float:
+    """From which argument on a call takes its arguments in any order."""
+    called = re.findall(r"\w+", _text(node.prev_sibling))[-1:] if node.prev_sibling else []
+    names = [name for name in (_text(first).strip("'\""), *called) if name in ALIKE]
+    return min((ALIKE[name] for name in names), default=inf)
 
 
 OPERATORS: dict[str, Callable[[Node, str], Spans]] = {

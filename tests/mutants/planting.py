@@ -35,7 +35,7 @@ class Mutant(NamedTuple):
 
 
 def row(file: str, where: str, right: str, wrong: str, *tests: str) -> Mutant:
-    """Of tests `tests/`, `test_` and `.py` are left out; without any: those that the table names."""
+    """Of tests `tests/`, `test_` and `.py` are left out; without any: those that are asked of any mutation."""
     file = next(folder for folder in FOLDERS if (ROOT / folder / file).exists()) + file
     parts = (test.partition("::") for test in tests)
     named = (f"tests/{'/test_'.join(name.rsplit('/', 1))}.py{colons}{case}" for name, colons, case in parts)

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.inventory import each
-from tests.mutants.__main__ import SURVIVED, Worker
 from tests.mutants.copies import ROOT
+from tests.mutants.judging import SURVIVED, Judge
 from tests.mutants.planting import Mutant, block, mutation
+from tests.mutants.recording import stages
 
 FILES = sorted(file.stem for file in (Path(__file__).parent / "planted").glob("*.py"))
 TABLES: list[dict[str, Mutant]] = [import_module(f"tests.mutants.planted.{file}").MUTANTS for file in FILES]
@@ -30,9 +31,9 @@ class B:
 
 
 @pytest.fixture(scope="module")
-def worker(tmp_path_factory: pytest.TempPathFactory) -> Worker:
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     """Runs slow tests and those of real proxies too."""
-    return Worker(tmp_path_factory.mktemp("planted") / "0", "-m", "not campaign")
+    return Judge(tmp_path_factory.mktemp("planted") / "0", "-m", "not campaign")
 
 
 def test_the_tables_do_not_hide_each_other() -> None:
@@ -62,7 +63,8 @@ def test_a_place_is_named_by_what_its_lines_begin_with() -> None:
 @pytest.mark.campaign
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", sorted(MUTANTS))
-def test_every_mistake_is_noticed(worker: Worker, name: str) -> None:
-    noticed = worker.judge(mutation(MUTANTS[name]), MUTANTS[name].tests)
+def test_every_mistake_is_noticed(judge: Judge, name: str) -> None:
+    change, tests = mutation(MUTANTS[name]), MUTANTS[name].tests
+    noticed = judge.judge(change, [tests] if tests else stages(change.file, change.line))
     print(f"{name}: {noticed}")
     assert SURVIVED not in noticed
