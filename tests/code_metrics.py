@@ -1,4 +1,4 @@
-"""Code metrics: code lines by folder and by subject, length of functions and modules, files that name a policy.
+"""Code lines by folder and by subject, tests to code, length of Lua functions.
 
 A code line holds more than a comment or a docstring.
 """
@@ -11,22 +11,11 @@ import re
 import subprocess
 import tokenize
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
-
-from slta.core.policies import POLICIES
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = (
-    *("service", "clients", "demo", "loadgen", "integrations", "experiments", "planning", "lab", "deploy"),
-    "testbed",
-)
-FUNCTION_LINES = 40
-"""Lines of code that a function may have."""
-
 TABLES = "tables of tests and lab: YAML, TOML, JSON"
 SUBJECTS = {
     "planted mistakes": r"^tests/mutants/",
@@ -46,117 +35,26 @@ SUBJECTS = {
     "HTTP": r"/(api|server|auth|contract)/|api_fuzz",
 }
 """Subject → pattern of its paths, tests included; a file counts for the first."""
-
-COMPARING = {"lab", "experiments", "planning"}
-"""Folders that compare the policies, so they may name them."""
-
-POLICY_WORDS = {*POLICIES, *(name.replace("-", "_") for name in POLICIES)}
-POLICY_CLASSES = {"Slta", "SltaGreedy", "Jlmu", "Observe"}
-LUA_POLICY = re.compile(rf"(?<![\w-])(?:{'|'.join(POLICY_WORDS)})\b(?![_-])")
-QUOTED_POLICY = re.compile(rf"""["'](?:{"|".join(POLICY_WORDS)})["']""")
-
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+LUA_FUNCTION = re.compile(r"^(?:local )?function ([\w.]+)\(.*?^end", re.MULTILINE | re.DOTALL)
+"""A function at column 0; ours are indented by two blanks a level."""
 
 
-class Function(NamedTuple):
-    """`name` is qualified: `Store.assign`, `sessions.assign`. Line numbers count from 1."""
-
-    file: str
-    name: str
-    code: frozenset[int]
-
-
-def files(*suffixes: str) -> Iterator[Path]:
-    """The files of every folder but `tests`, in order."""
-    for room in FOLDERS:
-        yield from sorted(path for path in (ROOT / room).rglob("*") if path.suffix in suffixes)
-
-
-@cache
-def functions_of(path: Path) -> Mapping[str, Function]:
-    """By qualified name. A function within a function counts in both; of two of one name the last counts."""
-    text, file = path.read_text(encoding="utf-8"), str(path.relative_to(ROOT))
-    found = lua_functions(file, text) if path.suffix == ".lua" else python_functions(file, text)
-    return {function.name: function for function in found}
-
-
-def python_functions(file: str, text: str) -> Iterator[Function]:
-    tree = ast.parse(text)
-    code = _python_code(text) - _docstrings(tree)
-    for name, node in _named(tree, ""):
-        yield Function(file, name, code & _lines(node))
-
-
-def _named(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            if not isinstance(child, ast.ClassDef):
-                yield prefix + child.name, child
-            yield from _named(child, f"{prefix}{child.name}.")
-        else:
-            yield from _named(child, prefix)
-
-
-def _python_code(text: str) -> frozenset[int]:
-    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    return frozenset(
-        line for token in tokens if token.type not in NO_CODE for line in range(token.start[0], token.end[0] + 1)
-    )
-
-
-def _docstrings(tree: ast.AST) -> frozenset[int]:
-    """The lines of strings that stand alone."""
-    values = (node.value for node in ast.walk(tree) if isinstance(node, ast.Expr))
-    texts = (node for node in values if isinstance(node, ast.Constant) and isinstance(node.value, str))
-    return frozenset(line for node in texts for line in _lines(node))
-
-
-def _lines(node: Any) -> frozenset[int]:
-    return frozenset(range(node.lineno, node.end_lineno + 1))
-
-
-LUA_FUNCTION = re.compile(r"(?:local )?function ([\w.]+)\(")
-
-
-def lua_functions(file: str, text: str) -> Iterator[Function]:
-    """Functions at column 0; ours are indented by two blanks a level."""
-    lines = text.splitlines()
-    code = {number for number, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("--")}
-    for start, line in enumerate(lines, 1):
-        if match := LUA_FUNCTION.match(line):
-            end = next(number for number in range(start, len(lines) + 1) if lines[number - 1].startswith("end"))
-            yield Function(file, match[1], frozenset(code & set(range(start, end + 1))))
-
-
-def policy_namers() -> Iterator[tuple[str, int]]:
-    """File and line where the service or a client of it names a policy, as a word or as a class. Docstrings may."""
-    for path in files(".py", ".lua", ".js", ".html"):
-        if path.relative_to(ROOT).parts[0] not in COMPARING:
-            text = path.read_text(encoding="utf-8")
-            numbers = _python_namers(text) if path.suffix == ".py" else _other_namers(text, path.suffix)
-            yield from ((str(path.relative_to(ROOT)), number) for number in sorted(numbers))
-
-
-def _python_namers(text: str) -> set[int]:
-    nodes = list(ast.walk(ast.parse(text)))
-    words = {node.lineno for node in nodes if isinstance(node, ast.Constant) and node.value in POLICY_WORDS}
-    names = {node.lineno for node in nodes if isinstance(node, ast.Name) and node.id in POLICY_CLASSES}
-    return words | names
-
-
-def _other_namers(text: str, suffix: str) -> set[int]:
-    comment, word = ("--", LUA_POLICY) if suffix == ".lua" else ("//", QUOTED_POLICY)
-    lines = enumerate(text.splitlines(), 1)
-    return {number for number, line in lines if word.search(line.partition(comment)[0])}
-
-
-def code_lines(path: Path) -> int:
+def code_lines(text: str, suffix: str) -> int:
     """Lines of a file that are neither blank nor comment nor docstring."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".py":
-        return len(_python_code(text) - _docstrings(ast.parse(text)))
-    comment = {".lua": "--", ".js": "//"}.get(path.suffix, "#")
+    if suffix == ".py":
+        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+        code = {line for one in tokens if one.type not in NO_CODE for line in range(one.start[0], one.end[0] + 1)}
+        return len(code - _docstrings(text))
+    comment = {".lua": "--", ".js": "//"}.get(suffix, "#")
     return sum(bool(line.strip()) and not line.lstrip().startswith(comment) for line in text.splitlines())
+
+
+def _docstrings(text: str) -> set[int]:
+    """The lines of strings that stand alone."""
+    values = (node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Expr))
+    texts = (node for node in values if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return {line for node in texts for line in range(node.lineno, (node.end_lineno or 0) + 1)}
 
 
 def folder_of(name: str) -> str:
@@ -171,32 +69,40 @@ def subject_of(name: str) -> str:
     return next((subject for subject, pattern in SUBJECTS.items() if re.search(pattern, name)), "rest")
 
 
-def lines_by(group: Callable[[str], str]) -> Counter[str]:
-    """Code lines of tracked Python, Lua and JavaScript, and of tables, by group of the files' names, at 120 columns."""
+def counted() -> dict[str, int]:
+    """Code lines of each tracked file of Python, Lua and JavaScript, and of tables, by its name."""
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    lines: Counter[str] = Counter()
-    for name in tracked:
-        if name.endswith((".py", ".lua", ".js")) or folder_of(name) == TABLES:
-            lines[group(name)] += code_lines(ROOT / name)
-    return lines
+    names = [name for name in tracked if name.endswith((".py", ".lua", ".js")) or folder_of(name) == TABLES]
+    return {name: code_lines((ROOT / name).read_text(encoding="utf-8"), Path(name).suffix) for name in names}
+
+
+def lines_by(group: Callable[[str], str], lines: dict[str, int]) -> Iterator[str]:
+    """A line for each group of names, and their total."""
+    found: Counter[str] = Counter()
+    for name, count in lines.items():
+        found[group(name)] += count
+    yield from (f"{count:7,d} {name}" for name, count in sorted(found.items()))
+    yield f"{found.total():7,d} code lines in all"
+
+
+def lua_functions() -> str:
+    """How long the functions of Lua are."""
+    texts = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in ROOT.glob("service/**/*.lua")}
+    found = [
+        (code_lines(function[0], ".lua"), f"{name}: {function[1]}")
+        for name, text in texts.items()
+        for function in LUA_FUNCTION.finditer(text)
+    ]
+    middle, (most, longest) = median(lines for lines, _ in found), max(found)
+    return f"{len(found)} functions of Lua, {middle:.0f} code lines at the median, {most} at most ({longest})"
 
 
 def main() -> None:
     """Print them."""
-    for lines in (lines_by(folder_of), lines_by(subject_of)):
-        for group, count in sorted(lines.items()):
-            print(f"{count:7,d} {group}")
-        print(f"{lines.total():7,d} code lines in all")
-    sources = [*files(".py"), *files(".lua")]
-    functions = [function for path in sources for function in functions_of(path).values()]
-    middle = median(len(function.code) for function in functions)
-    print(f"{len(sources)} files, {len(functions)} functions of {middle:.0f} lines of code at the median")
-    for function in sorted(functions, key=lambda f: -len(f.code)):
-        if len(function.code) > FUNCTION_LINES:
-            print(f"  {len(function.code):4d} lines of code: {function.file}: {function.name}")
-    print("A policy is named in")
-    for file, line in policy_namers():
-        print(f"  {file}:{line}")
+    lines = counted()
+    for group in (folder_of, subject_of):
+        print(*lines_by(group, lines), sep="\n")
+    print(lua_functions())
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ async def repair(store: Store, dispatcher: Redis, policy: str) -> None:
 
 
 @pytest.mark.parametrize("policy", PLACING)
-async def test_everything_the_store_does_is_allowed(
+async def test_everything_the_store_does_is_allowed(  # noqa: PLR0915 - a line for each call
     store: Store, operator: Redis, dispatcher: Redis, policy: str
 ) -> None:
     operator.acl_log_reset()

@@ -63,7 +63,7 @@ class Pool:
 class Fleet:
     """Configuration and state of a random fleet."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - a line for each fact of the state
         self, redis: Redis, seed: int, policy: Policy, *, with_naive: bool, library: Library | None = None
     ) -> None:
         """`library` when the policy is not one of the service's own."""
