@@ -1,4 +1,4 @@
-"""The documents as the tests see them: headings, links, words in backticks and fenced blocks."""
+"""The documents as the tests see them: sections, tables, words in backticks and fenced blocks."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ NAMES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`((?:(?!\n\n)[^`])+)`")
-_LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
-_HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -45,23 +43,6 @@ class Page:
         """The fenced blocks in a language."""
         return [body for name, body in _FENCED.findall(self.text) if name == language]
 
-    @cached_property
-    def links(self) -> list[str]:
-        """The targets of links and images."""
-        return _LINK.findall(self.prose)
-
-    @cached_property
-    def anchors(self) -> set[str]:
-        """The fragments that its headings can be reached by, as GitHub makes them."""
-        slugs: dict[str, int] = {}
-        found = set()
-        for heading in _HEADING.findall(self.prose):
-            slug = _slug(heading)
-            count = slugs.get(slug, 0)
-            slugs[slug] = count + 1
-            found.add(f"{slug}-{count}" if count else slug)
-        return found
-
     def section(self, heading: str) -> str:
         """What stands below a heading, up to the next one of the same or a higher level."""
         start = re.search(rf"^(#+) {re.escape(heading)}$", self.text, re.MULTILINE)
@@ -69,11 +50,6 @@ class Page:
         rest = self.text[start.end() :]
         end = re.search(rf"^#{{1,{len(start[1])}}} ", rest, re.MULTILINE)
         return rest[: end.start()] if end else rest
-
-
-def _slug(heading: str) -> str:
-    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").strip().lower()
-    return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
 
 
 def rows(section: str) -> list[list[str]]:
@@ -102,13 +78,6 @@ def alternatives(path: str) -> Iterator[str]:
         return
     for one in braces[1].split(","):
         yield from alternatives(path[: braces.start()] + one + path[braces.end() :])
-
-
-def constant_in_lua(file: str, name: str) -> float:
-    """A number that a file of the Lua library gives a name."""
-    text = (ROOT / f"service/slta/store/lua/{file}.lua").read_text(encoding="utf-8")
-    (value,) = re.findall(rf"^(?:local )?{re.escape(name)} = (\S+)", text, re.MULTILINE)
-    return float(value)
 
 
 PAGES = [Page(ROOT / name) for name in NAMES]

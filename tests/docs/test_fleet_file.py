@@ -1,4 +1,4 @@
-"""docs/fleet-file.md shows fleet files that are taken, and figures that follow."""
+"""docs/fleet-file.md shows fleet files that are taken."""
 
 from __future__ import annotations
 
@@ -7,17 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from slta.core.limits import MAX_LEVELS, MAX_POOLS, MAX_SESSION_TYPES, MAX_TYPE_CELLS
-from slta.core.policies import POLICIES
-from slta.core.policies.auto import AUTO
-from slta.core.policies.tokens import EXPONENT
 from slta.fleet_file import FleetFile
 from slta.models.errors import InvalidFleetError
-from slta.parsing.fields import MAX_UNIT, MIN_LEASE_SECONDS
-from tests.docs.pages import ROOT, Page, words
-from tests.docs.tiny import FILE
+from testbed.in_process import TINY
+from tests.docs.pages import ROOT, Page
 from tests.inventory import each
-from tests.reference.markdown import attribute_docs
 
 PAGE = Page(ROOT / "docs/fleet-file.md")
 
@@ -34,17 +28,10 @@ def test_each_way_to_give_pools_and_addresses_is_taken() -> None:
     assert [(len(of_way), of_way[0].address) for of_way in pools] == [(12, "10.0.0.1:8080"), (2, "10.0.1.7:8080")]
 
 
-def test_the_numbers_in_the_meaning_of_a_field_are_the_limits() -> None:
-    docs = attribute_docs(FleetFile)
-    assert words(docs["policy"]) == [*POLICIES, AUTO]
-    assert f"add up to at most {MAX_LEVELS:,}, pools to {MAX_POOLS:,}" in docs["classes"]
-    assert (
-        f"up to {MAX_SESSION_TYPES - 1}, with `default` times classes at most {MAX_TYPE_CELLS}" in docs["session_types"]
-    )
-    assert f"at least {MIN_LEASE_SECONDS}; 0" in docs["lease_seconds"]
-    assert f"up to {MAX_UNIT} printable" in docs["utility_unit"]
-    assert f"{{exponent: {float(EXPONENT)}}}" in docs["beta"]
-    assert fleet_file(order={"kind": "paper"}) == fleet_file()
+@each("name", ["README", "docs/concepts", "docs/fleet-file"])
+def test_the_first_fleet_of_a_page_is_the_one_that_the_other_examples_use(name: str) -> None:
+    first, *_ = Page(ROOT / f"{name}.md").blocks("yaml")
+    assert yaml.safe_load(first) == {"fleet": "tiny", **TINY}
 
 
 @each("beyond", [{"exponent": -1}, {"exponent": 2}, {"fixed": 0}, {"fixed": 2}])
@@ -53,25 +40,9 @@ def test_a_beta_beyond_its_range_is_refused(beyond: dict[str, Any]) -> None:
         fleet_file(beta=beyond)
 
 
-def refused(reserve: int, places: int = 240, load: float = 1.2, high: float = 0.3) -> tuple[float, float]:
-    """Percent of the high and of the low sessions, by the chain of the sessions present."""
-    weights = [1.0]
-    for present in range(1, places + 1):
-        share = 1.0 if places - present + 1 > reserve else high
-        weights.append(weights[-1] * load * places * share / present)
-    return 100 * weights[-1] / sum(weights), 100 * sum(weights[-1 - reserve :]) / sum(weights)
-
-
-def test_what_places_for_priority_do_follows_from_the_chain() -> None:
-    text = " ".join(PAGE.prose.split())
-    assert f"{refused(0)[0]:.0f} % of the sessions are refused" in text
-    high, low = refused(5)
-    assert f"with 5 places kept {high:.2f} % of the high ones and {low:.0f} % of the low" in text
-
-
 def test_the_session_types_and_the_scale_of_the_page_and_of_the_example_are_taken() -> None:
     *_, types, scale = (yaml.safe_load(block) for block in PAGE.blocks("yaml"))
-    names = [c["name"] for c in FILE["classes"]]
+    names = [c["name"] for c in TINY["classes"]]
     classes = [{"name": name, "utility": {"kind": "linear", "slope": 1}, "capacity": 5} for name in names]
     assert fleet_file(classes=classes, **types, **scale).to_spec().type_names == ("default", "video", "chat")
     whole = yaml.safe_load((ROOT / "examples/session-types.yaml").read_text(encoding="utf-8"))

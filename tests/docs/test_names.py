@@ -49,6 +49,15 @@ def test_a_file_that_is_named_exists(page: Page, named: str) -> None:
         assert any(ROOT.glob(path)) or any(page.path.parent.glob(path)), f"{page} names {path}"
 
 
+def test_a_path_in_the_service_that_the_page_of_internals_names_exists() -> None:
+    service, page = ROOT / "service/slta", Page(ROOT / "docs/maintainers/internals.md")
+    packages = {path.parent.name for path in service.glob("*/__init__.py")}
+    spans = [span for span in page.spans if "/" in span and span.split("/")[0] in packages]
+    named = [path for span in spans for path in alternatives(span)]
+    assert [path for path in named if not (service / path).exists()] == []
+    assert len(named) > 20
+
+
 # Commands
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from slta.metrics.readings import MAX_OLDER, MAX_WAIT_SECONDS, OLD_SECONDS
-from tests.docs.pages import PAGES, ROOT, Page
+from tests.docs.pages import PAGES, Page
 from tests.inventory import each
 from tests.reference.pages import MADE, MAKERS, filled
 
@@ -21,10 +20,3 @@ def test_no_page_escapes_a_bracket_by_a_backslash_which_the_site_does_not_know()
 
 def test_each_part_stands_in_one_page() -> None:
     assert sorted(name for _, name in PARTS) == sorted(MAKERS)
-
-
-def test_the_page_of_metrics_says_how_long_a_scrape_waits() -> None:
-    text = " ".join(Page(ROOT / "docs/metrics.md").prose.split())
-    waits = (MAX_WAIT_SECONDS, 2 * MAX_WAIT_SECONDS, OLD_SECONDS)
-    assert "at most {:g} s for it, or {:g} s if the last complete reading is over {:g} s old".format(*waits) in text
-    assert f"while {MAX_OLDER} older ones are still being sent" in text

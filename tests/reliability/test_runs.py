@@ -14,7 +14,7 @@ from redis import Redis
 
 from lab.campaign import __main__ as command
 from lab.campaign.row import Record, play
-from lab.campaign.table import GROUPS, RESULTS
+from lab.campaign.table import GROUPS
 from lab.faults import independent_audit, on_store, power, report
 from lab.faults.fault import Size
 from lab.faults.ledger import judge
@@ -27,7 +27,6 @@ from lab.faults.table import FAULTS
 from testbed.relay import CutError, Link
 from testbed.sentinels import until
 from testbed.servers import EMBEDDED, Server
-from tests.docs.pages import ROOT, Page, rows
 
 BY_HAND = Plan(workers=0)
 
@@ -235,11 +234,3 @@ def test_the_report_has_the_worst_run_of_each_fault_of_a_cluster() -> None:
     runs = [record("list-away", notes=notes), record("list-away", notes=worse), record("power")]
     assert "| `async` | 2 | 0.1 | 3.1 | 0.2 | 2 | 10 of 80 |" in report.clusters(runs)
     assert "power" not in report.clusters(runs)
-
-
-def test_the_page_says_what_the_kept_runs_say() -> None:
-    page, runs = Page(ROOT / "docs/reliability.md"), command.read(RESULTS)
-    assert rows(page.section("What is lost")) == report.losses(runs)
-    valid = [run for run in runs if not run["void"]]
-    assert f"restored {sum(run.get('replayed', 0) for run in valid):,} operations" in page.text
-    assert f"In all {len(valid)} runs" in page.text
