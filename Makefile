@@ -55,7 +55,7 @@ docs: $(DOCS) ## The site of the documents in build/site; a broken link or ancho
 release: $(DEV) $(DOCS) $(RELEASE) ## Wheels, image, site, manifests and chart of the last commit, with checksums, in dist
 	$(BIN)/python -m deploy.release
 
-lines: $(DEV) ## Code lines by folder and subject, length of Lua functions
+lines: $(DEV) ## Code lines by folder and subject, ratio of tests to code, length of Lua functions
 	$(BIN)/python -m tests.code_metrics
 
 test: $(DEV) ## The default tests, on the embedded server: two minutes (ARGS="…" goes to pytest)

@@ -1,4 +1,4 @@
-"""Code lines by folder and by subject, tests to code, length of Lua functions.
+"""Code lines by folder and by subject, ratio of tests to code, length of Lua functions.
 
 A code line holds more than a comment or a docstring.
 """
@@ -35,6 +35,10 @@ SUBJECTS = {
     "HTTP": r"/(api|server|auth|contract)/|api_fuzz",
 }
 """Subject → pattern of its paths, tests included; a file counts for the first."""
+RATIOS = {"api": 1.3, "client": 1.3, "runtime": 1.3, "integrations": 1.3}
+"""Code lines of tests for one of code, at most, by folder of `tests`; 1.0 for others."""
+UNMEASURED = {"deploy"}
+"""Its code is configuration, which is not counted."""
 NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 LUA_FUNCTION = re.compile(r"^(?:local )?function ([\w.]+)\(.*?^end", re.MULTILINE | re.DOTALL)
 """A function at column 0; ours are indented by two blanks a level."""
@@ -85,6 +89,26 @@ def lines_by(group: Callable[[str], str], lines: dict[str, int]) -> Iterator[str
     yield f"{found.total():7,d} code lines in all"
 
 
+def tested_folder(name: str) -> str:
+    """The folder of `tests` that tests a file; empty for a file outside of all folders."""
+    parts = name.removeprefix("service/slta/").removeprefix("clients/python/slta_").split("/")
+    return parts[0] if len(parts) > 1 else ""
+
+
+def ratios(lines: dict[str, int]) -> Iterator[str]:
+    """A line for each folder with tests and code of one name, with a warning above its limit."""
+    tests: Counter[str] = Counter()
+    code: Counter[str] = Counter()
+    for name, count in lines.items():
+        if name.startswith("tests/"):
+            tests[tested_folder(name.removeprefix("tests/"))] += count
+        else:
+            code[tested_folder(name)] += count
+    for folder in sorted((tests.keys() & code.keys()) - UNMEASURED - {""}):
+        ratio, limit = tests[folder] / code[folder], RATIOS.get(folder, 1.0)
+        yield f"{ratio:7.2f} {folder}{f': more than {limit}' if round(ratio, 2) > limit else ''}"
+
+
 def lua_functions() -> str:
     """How long the functions of Lua are."""
     texts = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in ROOT.glob("service/**/*.lua")}
@@ -102,6 +126,7 @@ def main() -> None:
     lines = counted()
     for group in (folder_of, subject_of):
         print(*lines_by(group, lines), sep="\n")
+    print("Code lines of tests for one of code", *ratios(lines), sep="\n")
     print(lua_functions())
 
 
