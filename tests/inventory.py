@@ -1,4 +1,4 @@
-"""Inventory tests: one test for all cases of a list, which fails with every case that is wrong."""
+"""Inventory tests: one test for all cases of a list, with a subtest for each, so that every wrong case is named."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import inspect
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
+
+import pytest
+
+SUBTESTS = inspect.Parameter("subtests", inspect.Parameter.KEYWORD_ONLY)
 
 
 def each(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callable[[Callable[..., Any]], Callable[..., None]]:
@@ -21,23 +25,17 @@ def each(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callable[[Callab
             raise TypeError(f"{test.__name__} would never be awaited: use pytest.mark.parametrize")
 
         @wraps(test)
-        def run(**fixtures: Any) -> None:
+        def run(subtests: pytest.Subtests, **fixtures: Any) -> None:
+            __tracebackhide__ = True
             assert listed, "the inventory is empty"
-            wrong = [f"{case}: {error}" for case in listed if (error := _error(test, arguments, case, fixtures))]
-            assert not wrong, "\n".join(wrong)
+            for case in listed:
+                values = (case,) if len(arguments) == 1 else case
+                with subtests.test(str(case)):
+                    test(**dict(zip(arguments, values, strict=True)), **fixtures)
 
         signature = inspect.signature(test)
         rest = [parameter for name, parameter in signature.parameters.items() if name not in arguments]
-        run.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]
+        run.__signature__ = signature.replace(parameters=[*rest, SUBTESTS])  # type: ignore[attr-defined]
         return run
 
     return decorate
-
-
-def _error(test: Callable[..., Any], arguments: tuple[str, ...], case: Any, fixtures: dict[str, Any]) -> str:
-    values = (case,) if len(arguments) == 1 else case
-    try:
-        test(**dict(zip(arguments, values, strict=True)), **fixtures)
-    except AssertionError as error:
-        return str(error) or "is wrong"
-    return ""
