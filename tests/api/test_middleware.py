@@ -167,7 +167,7 @@ async def test_an_unexpected_error_tells_the_client_nothing_but_where_to_look(ne
         assert "s3cret" not in answer.text
         assert (entry["event"], entry["error"]) == ("request_failed", "RuntimeError")
         assert entry["request_id"] == answer.json()["request_id"]
-        assert any("test_middleware.py" in line for line in entry["traceback"])
+        assert "test_middleware.py" in "\n".join(entry["traceback"])
     assert "s3cret" not in str(logs)
 
 
@@ -218,7 +218,7 @@ async def test_who_observes_hears_of_every_request_and_no_clients_text(store: St
         ("GET", "/healthz", 200, "", "", ""),
         ("GET", "/v1/fleets", 401, "unauthenticated", "", "unknown"),
     ]
-    assert all(r.seconds > 0 for r in records)
+    assert [r for r in records if not r.seconds > 0] == []
 
 
 async def test_other_routers_stand_behind_the_same_gate(store: Store, new_client: NewClient) -> None:

@@ -219,7 +219,7 @@ async def test_a_list_never_changes_the_type_of_a_live_session(api: Api, typed: 
     await assign(api, typed, "s", "video")
     body = {"as_of": await as_of(api, typed), "session_ids": ["s"], "session_types": {"s": "touch"}}
     told = (await api.put(f"{typed}/pools/large-1/sessions", json=body)).json()
-    assert not any(told.values())
+    assert {name: found for name, found in told.items() if found} == {}
     assert (await api.get(f"{typed}/sessions/s")).json()["session_type"] == "video"
 
 

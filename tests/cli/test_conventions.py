@@ -92,7 +92,7 @@ def test_help_is_in_80_columns(name: str, command: Any) -> None:
 
 
 def test_the_help_has_the_table_of_exit_codes() -> None:
-    assert all(meaning in called("--help", columns=400).stdout for meaning in EXIT_CODES.values())
+    assert [meaning for meaning in EXIT_CODES.values() if meaning not in called("--help", columns=400).stdout] == []
 
 
 def test_only_the_first_table_is_shown_without_rows() -> None:

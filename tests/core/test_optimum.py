@@ -88,7 +88,7 @@ def test_the_optimal_assignment_is_feasible_and_attains_the_bound(fleet: Fleet, 
     best = best_of(fleet.ranking, fleet.pools, sessions)
     columns = optimal_assignment(fleet.ranking, fleet.pools, best)
     assert [column[0] for column in columns] == fleet.pools
-    assert all(column == sorted(column, reverse=True) and column[-1] >= 0 for column in columns)
+    assert [column for column in columns if not (column == sorted(column, reverse=True) and column[-1] >= 0)] == []
     assert sum(sum(column[1:]) for column in columns) == pytest.approx(sessions, abs=1e-9)
     utility = sum(
         count * marginal
@@ -204,4 +204,4 @@ def test_no_pool_is_worth_less_than_nothing_until_there_is_too_much(fleet: Fleet
     # It could stay empty. (Full of sessions that nobody wants, u(capacity) < 0, it is another matter.)
     assume(fleet.sessions < fleet.capacity())
     best = best_of(fleet.ranking, fleet.pools, fleet.sessions)
-    assert all(pool_worth(fleet.ranking, i, best) >= 0 for i in range(len(fleet.classes)))
+    assert [i for i in range(len(fleet.classes)) if not pool_worth(fleet.ranking, i, best) >= 0] == []

@@ -67,7 +67,7 @@ def test_the_compose_file_is_valid_with_the_secrets_of_env_and_each_overlay(
 
 @pytest.mark.parametrize("file", [COMPOSE, OVERLAY, CLUSTER], ids=["base", "proxies", "cluster"])
 def test_no_network_has_a_subnet_that_the_machine_may_have_too(file: dict[str, Any]) -> None:
-    assert not any("ipam" in network for network in file.get("networks", {}).values())
+    assert [name for name, network in file.get("networks", {}).items() if "ipam" in network] == []
 
 
 @pytest.mark.needs("haproxy")
@@ -91,7 +91,7 @@ def test_the_pools_of_the_overlay_are_those_of_its_fleet() -> None:
     assert named == {name for name, service in OWN.items() if service["networks"] == ["pools"]}
     assert make_secrets.RESTRICTIONS["PLACE_KEY"]["fleets"] == [fleet["fleet"]]
     bound = Principal("", frozenset(), None, frozenset(make_secrets.RESTRICTIONS["FOLLOW_KEY"]["pools"]))
-    assert all(map(bound.may_use_pool, named))
+    assert [pool for pool in named if not bound.may_use_pool(pool)] == []
 
 
 @pytest.mark.needs("docker-compose")
@@ -121,7 +121,7 @@ def test_a_service_is_pinned_locked_down_and_on_loopback(name: str) -> None:
     assert service["mem_limit"]
     assert service["restart"] == "unless-stopped"
     assert service.get("healthcheck", {"interval": "1s"})["interval"] == "1s"
-    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert [port for port in service.get("ports", []) if not port.startswith("127.0.0.1:")] == []
     assert not service.get("privileged")
 
 
@@ -197,7 +197,7 @@ def test_the_dispatchers_accept_the_keys_and_know_their_scopes(tmp_path: Path) -
         assert sorted(caller.fleets or ()) == sorted(restricted.get("fleets", ()))
         assert sorted(caller.pools or ()) == sorted(restricted.get("pools", ()))
     assert access.identify(f"Bearer {make_secrets.random_secrets()['ADMIN_KEY']}") is None
-    assert not any(secret in path.read_text(encoding="utf-8") for secret in SECRETS.values())
+    assert [name for name, secret in SECRETS.items() if secret in path.read_text(encoding="utf-8")] == []
 
 
 def test_an_old_key_is_accepted_beside_the_new_one(tmp_path: Path) -> None:
@@ -221,4 +221,4 @@ def test_the_example_names_every_secret_and_holds_none() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     named = dict(re.findall(r"^#?([A-Z_]+)=(.*)$", example, re.MULTILINE))
     assert set(SECRETS) | {f"{name}_OLD" for name in (*make_secrets.PASSWORDS, *make_secrets.SCOPES)} <= set(named)
-    assert not any(named[name] for name in SECRETS)
+    assert [name for name in SECRETS if named[name]] == []

@@ -49,7 +49,7 @@ def test_each_variable_is_a_setting_and_none_holds_a_secret() -> None:
     assert unknown(environment(), Settings.model_fields) == {}
     assert not {"SLTA_STORE_URL", "SLTA_API_KEY"} & environment().keys()
     assert "envFrom" not in container()
-    assert all(set(variable) == {"name", "value"} for variable in container()["env"])
+    assert [variable for variable in container()["env"] if set(variable) != {"name", "value"}] == []
 
 
 def test_variables_of_services_do_not_get_among_the_settings() -> None:
@@ -73,7 +73,7 @@ def test_the_secret_s_files_can_be_read_by_the_dispatcher_and_nobody_else() -> N
 
 
 def test_no_mount_hides_an_update_of_its_files() -> None:
-    assert not any("subPath" in mount for mount, _ in volumes())
+    assert [mount for mount, _ in volumes() if "subPath" in mount] == []
 
 
 # Probes and the end
@@ -124,15 +124,19 @@ def test_the_namespace_enforces_the_restricted_standard() -> None:
 
 def test_the_pod_meets_the_restricted_standard() -> None:
     spec, own = pod()["spec"], container()["securityContext"]
-    assert not any(spec.get(shared) for shared in ("hostNetwork", "hostPID", "hostIPC", "hostUsers", "initContainers"))
+    assert [
+        shared for shared in ("hostNetwork", "hostPID", "hostIPC", "hostUsers", "initContainers") if spec.get(shared)
+    ] == []
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["runAsUser"] > 0
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert own["allowPrivilegeEscalation"] is False
     assert own["capabilities"] == {"drop": ["ALL"]}
     assert not own.keys() & {"privileged", "runAsNonRoot", "runAsUser", "seccompProfile", "procMount"}
-    assert all(set(volume) - {"name"} <= {"configMap", "secret", "emptyDir"} for _, volume in volumes())
-    assert not any("hostPort" in port for port in container()["ports"])
+    assert [
+        volume for _, volume in volumes() if not set(volume) - {"name"} <= {"configMap", "secret", "emptyDir"}
+    ] == []
+    assert [port for port in container()["ports"] if "hostPort" in port] == []
 
 
 def test_the_pod_has_bounded_memory_and_nothing_of_its_image_can_be_written() -> None:

@@ -49,7 +49,8 @@ def test_random_fleets_are_as_the_page_describes_them() -> None:
         assert 3 <= len(case.shape.classes) <= 6
         assert 22 <= case.n <= 302
         assert 2 <= len(set(case.sets.classes)) <= len(case.sets.classes) <= 5
-        assert all(m > 0 for column in case.shape.ranking.marginals for m in column) or not case.is_full
+        if case.is_full:
+            assert min(m for column in case.shape.ranking.marginals for m in column) > 0
 
 
 def test_a_class_has_a_knee_and_a_twentieth_of_its_slope_beyond() -> None:
@@ -58,7 +59,7 @@ def test_a_class_has_a_knee_and_a_twentieth_of_its_slope_beyond() -> None:
 
 
 def test_small_fleets_have_fewer_than_24_pools_and_types_that_differ() -> None:
-    assert all(case.n in FEW and len(set(case.sets.classes)) > 1 for case in small_fleets(20))
+    assert [case for case in small_fleets(20) if not (case.n in FEW and len(set(case.sets.classes)) > 1)] == []
 
 
 @pytest.mark.parametrize("n", [24, 200])
@@ -77,7 +78,7 @@ def test_a_search_climbs_to_fleets_that_lose_more() -> None:
     rng = np.random.default_rng(1)
     changed = {mutated(rng, found[0][1]) for _ in range(40)}
     assert len(changed) > 20
-    assert all(c.knee <= c.capacity and c.pools >= 1 for fleet in changed for c in fleet.classes)
+    assert [c for fleet in changed for c in fleet.classes if not (c.knee <= c.capacity and c.pools >= 1)] == []
 
 
 # Runs

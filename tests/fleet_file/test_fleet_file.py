@@ -29,7 +29,7 @@ def file_with(utility: dict[str, Any], capacity: int = 3) -> FleetFile:
 def marginals(utility: dict[str, Any], capacity: int = 3) -> list[Fraction]:
     curve = file_with(utility, capacity).to_spec().classes[0].utility
     found = [curve.marginal(x) for x in range(capacity)]
-    assert all(isinstance(marginal, Rational) for marginal in found)
+    assert [marginal for marginal in found if not isinstance(marginal, Rational)] == []
     return [marginal.value for marginal in found if isinstance(marginal, Rational)]
 
 

@@ -52,7 +52,7 @@ def test_a_time_that_cannot_be_is_not_followed(said: Any, kept: float | None) ->
     simulation.next_seconds = said
     simulation.run(30)
     gaps = simulation.gaps("heartbeats")
-    assert all(gap == pytest.approx(kept) if kept else 2.5 <= gap <= 10 / 3 + 0.01 for gap in gaps)
+    assert [gap for gap in gaps if not (gap == pytest.approx(kept) if kept else 2.5 <= gap <= 10 / 3 + 0.01)] == []
     assert gaps
 
 
@@ -181,7 +181,7 @@ def test_without_an_answer_heartbeats_are_tried_with_growing_pauses_up_to_a_quar
     simulation.run(60)
     gaps = simulation.gaps("heartbeats")
     assert gaps[0] < 0.2
-    assert all(1.5 <= gap <= 3.01 for gap in gaps[6:])
+    assert [gap for gap in gaps[6:] if not 1.5 <= gap <= 3.01] == []
     assert len(set(gaps[6:])) > 5
 
 
@@ -208,7 +208,7 @@ def test_refused_heartbeats_are_repeated_about_every_5_s() -> None:
     simulation.refusal["any"] = REFUSED
     simulation.kinds()
     simulation.run(60)
-    assert all(2.5 <= gap <= 5.01 for gap in simulation.gaps("heartbeats"))
+    assert [gap for gap in simulation.gaps("heartbeats") if not 2.5 <= gap <= 5.01] == []
 
 
 def test_a_refused_step_of_one_pool_holds_up_neither_heartbeats_nor_other_pools() -> None:

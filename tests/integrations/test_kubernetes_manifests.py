@@ -109,7 +109,7 @@ def test_the_lease_of_the_role_is_that_of_the_option() -> None:
     named = [rule["resourceNames"] for rule in the("Role", "lease-role")["rules"] if "resourceNames" in rule]
     default = [one.default for one in _options() if one.name == "lease_name"]
     assert named == [default]
-    assert not any("--lease-name" in argument for argument in container()["args"])
+    assert [argument for argument in container()["args"] if "--lease-name" in argument] == []
 
 
 def _options() -> Any:

@@ -47,7 +47,7 @@ def test_an_example_of_a_plan_is_what_the_command_prints(name: str) -> None:
 
 
 def test_the_files_of_the_examples_are_written_into_a_new_folder(tmp_path: Path) -> None:
-    assert all(file.exists() for file in write_files(tmp_path / "new" / "folder"))
+    assert [file for file in write_files(tmp_path / "new" / "folder") if not file.exists()] == []
 
 
 def test_the_fleet_file_of_the_page_is_the_examples() -> None:

@@ -22,7 +22,7 @@ def test_what_was_made_at_the_start_is_not_looked_through_again() -> None:
     freeze_startup_objects()
     try:
         assert gc.get_freeze_count() > len(ours)
-        assert not any(found is ours for found in gc.get_objects())
+        assert [found for found in gc.get_objects() if found is ours] == []
     finally:
         gc.unfreeze()
         gc.set_threshold(*thresholds)

@@ -225,7 +225,7 @@ async def test_an_error_in_one_operation_is_unknown_for_it_alone_and_the_fleet_i
         *(store.sessions.assign(FLEET, f"t{k}", None) for k in range(4)),
         store.sessions.renew(FLEET, ["never"], None),
     )
-    assert any(isinstance(outcome, errors.OutcomeUnknownError) for outcome in outcomes)
+    assert errors.OutcomeUnknownError in {*map(type, outcomes)}
     assert outcomes[0].renewed == ["s0"], "those before have their true outcome"
     assert outcomes[-1].unknown == ["never"], "those after were sent again"
     assert redis.hget(f"{{{FLEET}}}:fleet", "suspect")

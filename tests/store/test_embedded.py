@@ -139,7 +139,7 @@ def test_a_long_path_of_the_data_folder_moves_the_socket_not_the_data(tmp_path: 
         assert socket_dir.stat().st_mode & 0o777 == 0o700
         redis_client.set("session", "small-7")
     assert not socket_dir.exists()
-    assert any((data_dir / "appendonlydir").iterdir())
+    assert [*(data_dir / "appendonlydir").iterdir()] != []
 
 
 def test_the_next_owner_removes_the_socket_of_one_that_was_killed(tmp_path: Path) -> None:

@@ -442,13 +442,13 @@ async def test_an_audit_is_claimed_once_an_hour_after_a_repair_and_by_another_pr
     assert result == AuditResult(at=1.5, total=2, by="host/1", first="why")
     assert await claims(store, clock, 1) == [""]
     clock.advance(3600)
-    assert any(await claims(store, clock, 1)), "an hour later"
+    assert await claims(store, clock, 1) != [""], "an hour later"
     clock.advance(600)
-    assert any(await claims(store, clock, 1)), "whoever claimed it is gone"
+    assert await claims(store, clock, 1) != [""], "whoever claimed it is gone"
     await repair_fleet(store, Specs(), FLEET)
-    assert any(await claims(store, clock, 1)), "it was rebuilt"
+    assert await claims(store, clock, 1) != [""], "it was rebuilt"
     redis.function_flush()
-    assert any(await claims(store, clock, 1)), "another process has the fleet"
+    assert await claims(store, clock, 1) != [""], "another process has the fleet"
 
 
 # Names

@@ -44,7 +44,7 @@ def test_from_empty_no_coordinate_beyond_the_estimate_is_ever_filled(fleet: Flee
             reached = state.columns[decision.pool_class][decision.pool]
             assert state.ranking.rank(Coordinate(decision.pool_class, reached)) <= estimate
         counts = [[*column, *[0] * 7] for column in counts_of(state.columns)]
-        assert all(counts[i][j] < counts[i][0] for i, j in state.ranking.order[policy.rank - 1 : -1])
+        assert [(i, j) for i, j in state.ranking.order[policy.rank - 1 : -1] if not counts[i][j] < counts[i][0]] == []
 
 
 @given(fleet=fleets(), draws=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=60))

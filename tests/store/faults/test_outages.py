@@ -215,7 +215,7 @@ async def test_a_flushed_library_is_loaded(store: Store, server: str, redis: Red
         ]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         redis.execute_command("FUNCTION", "FLUSH")
-        assert not any(placement.replayed for placement in await asyncio.gather(*tasks))
+        assert [placement for placement in await asyncio.gather(*tasks) if placement.replayed] == []
         redis.execute_command("FUNCTION", "FLUSH")
         assert (await store.fleets.snapshot(FLEET)).sessions == 80 * (round_ + 1), "reads load it as well"
     for other in others:
