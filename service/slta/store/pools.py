@@ -110,8 +110,9 @@ class Pools:
         return total
 
     async def _add(self, fleet: str, author: Author | None, **arguments: Value) -> tuple[Reply, Stamp, bool]:
-        """One call, which is idempotent: it is repeated until it is confirmed, or memory is full, at most for the
-        time of an operation.
+        """One call, which is idempotent: it is repeated until it is confirmed, at most for the time of an operation.
+
+        A repeat helps neither where memory is full nor where the function failed, as on a damaged field.
 
         Returns reply, stamp, and whether an earlier attempt may have run.
         """
@@ -123,8 +124,8 @@ class Pools:
             except (errors.OutcomeUnknownError, errors.StoreUnavailableError) as error:
                 may_have_run |= isinstance(error, errors.OutcomeUnknownError)
                 cause = error.__cause__
-                is_full = isinstance(cause, StoreCallError) and cause.failure.kind == "oom"
-                if is_full or monotonic() >= deadline:
+                is_final = isinstance(cause, StoreCallError) and cause.failure.kind in {"oom", "response"}
+                if is_final or monotonic() >= deadline:
                     raise (errors.OutcomeUnknownError() if may_have_run else error) from error.__cause__
             await asyncio.sleep(RETRY_PAUSE_SECONDS)
 

@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from slta.models import errors
+from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
 from slta.store._client.failures import Failure, NotSentError, classify
 from testbed.faults import Proxy
@@ -82,6 +82,15 @@ async def test_an_error_that_nobody_knows_may_have_run(distant: Store, between: 
     between[0].refusals = ["ERR something new in version 12"]
     with pytest.raises(errors.OutcomeUnknownError):
         await tick(distant, FLEET)
+
+
+async def test_pools_are_not_added_again_and_again_by_a_function_that_fails(
+    distant: Store, between: tuple[Proxy, str]
+) -> None:
+    between[0].refusals = ["ERR user_function:1: a field is damaged"] * 3
+    with pytest.raises(errors.OutcomeUnknownError):
+        await distant.pools.add(FLEET, [PoolSpec("new", "small")])
+    assert len(between[0].refusals) == 2
 
 
 @pytest.mark.parametrize(
