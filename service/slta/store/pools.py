@@ -124,7 +124,8 @@ class Pools:
             except (errors.OutcomeUnknownError, errors.StoreUnavailableError) as error:
                 may_have_run |= isinstance(error, errors.OutcomeUnknownError)
                 cause = error.__cause__
-                is_final = isinstance(cause, StoreCallError) and cause.failure.kind in {"oom", "response"}
+                failure = cause.failure if isinstance(cause, StoreCallError) else None
+                is_final = failure and (failure.kind == "oom" or failure.is_of_function)
                 if is_final or monotonic() >= deadline:
                     raise (errors.OutcomeUnknownError() if may_have_run else error) from error.__cause__
             await asyncio.sleep(RETRY_PAUSE_SECONDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -15,6 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from slta.models import PoolSpec, errors
+from slta.models.heartbeats import Heartbeat
 from slta.store import Store, StoreSettings
 from slta.store._client.failures import Failure, NotSentError, classify
 from testbed.faults import Proxy
@@ -84,12 +85,21 @@ async def test_an_error_that_nobody_knows_may_have_run(distant: Store, between: 
         await tick(distant, FLEET)
 
 
-async def test_pools_are_not_added_again_and_again_by_a_function_that_fails(
-    distant: Store, between: tuple[Proxy, str]
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda store: store.pools.add(FLEET, [PoolSpec("new", "small")]),
+        lambda store: store.sessions.assign(FLEET, "s", None),
+        lambda store: store.pools.beat(FLEET, [Heartbeat("p", "30")]),
+    ],
+    ids=["pools", "sessions", "heartbeats"],
+)
+async def test_a_function_that_fails_is_not_called_again(
+    distant: Store, between: tuple[Proxy, str], call: Callable[[Store], Awaitable[object]]
 ) -> None:
     between[0].refusals = ["ERR user_function:1: a field is damaged"] * 3
     with pytest.raises(errors.OutcomeUnknownError):
-        await distant.pools.add(FLEET, [PoolSpec("new", "small")])
+        await call(distant)
     assert len(between[0].refusals) == 2
 
 

@@ -141,7 +141,7 @@ class Batcher:
                 self._requeue(waiting)
 
     async def _recover(self, function: str, batch: Sequence[PendingCall], failed: StoreCallError) -> None:
-        """Retry a failed batch: every operation is idempotent."""
+        """Retry a failed batch, as every operation is idempotent, unless the function itself failed."""
         if failed.failure.kind == "oom" and function == self._kind.function:
             for call in batch:
                 call.fail(StoreUnavailableError(), passing=self._kind.releases)
@@ -151,6 +151,10 @@ class Batcher:
             return
         for call in batch:
             call.was_tried(failed)
+        if failed.failure.is_of_function:
+            for call in batch:
+                call.fail(failed.as_dispatch_error())
+            return
         await asyncio.sleep(RETRY_PAUSE_SECONDS)
         self._requeue(batch)
 

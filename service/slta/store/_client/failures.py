@@ -72,6 +72,11 @@ class Failure:
     kind: str
     ran: bool
 
+    @property
+    def is_of_function(self) -> bool:
+        """Whether the function itself failed, as on a damaged field: a repeat would meet the same error."""
+        return self.kind == "response" and self.ran
+
 
 def cause_of(failed: BaseException | None) -> str:
     """First message in the chain of causes of a failed call, else the last one's type; '' without a cause."""
