@@ -14,7 +14,7 @@ import slta.store
 from slta.store._outcomes import REFUSALS, RESULTS, SESSION_REFUSALS
 from slta.store.library import assemble
 from slta.store.operations import ARGUMENTS, OPERATIONS, encode, lua_preludes
-from slta.store.pool_arguments import PoolArguments
+from slta.store.pools import PoolArguments
 from testbed.servers import SERVERS, own_server
 from tests.inventory import each
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slta.store._batching.call_time import FIRST_SECONDS_PER_CALL, CallTimeEstimate
+from slta.store._batching.batcher import FIRST_SECONDS_PER_CALL, CallTimeEstimate
 
 
 def told(*calls: float) -> float:

@@ -15,10 +15,9 @@ from structlog.testing import capture_logs
 
 from slta.models import PoolSpec, errors
 from slta.store import Store, StoreSettings
-from slta.store._client.durability import Durability
+from slta.store._client.durability import Durability, Replicas
 from slta.store._client.pipeline import _send_confirmed, exchange
 from slta.store._client.preflight import ServerRequirements, UnsuitableStoreError
-from slta.store._client.replicas import Replicas
 from slta.store.embedded.server import EmbeddedStore
 from testbed.in_process import tick
 from testbed.sentinels import Group, group, until

@@ -17,7 +17,7 @@ from slta.core.session_types.bound import bound
 from slta.core.utility import PoolClass
 from slta.models import Integrals, Snapshot, Ticked, errors
 from slta.store import Store
-from slta.store._snapshots import parse_interval
+from slta.store._fleet_replies import parse_interval
 from slta.store.fleets import Excess
 from slta.store.sessions import report_option
 from slta.views.averages import averages

@@ -15,7 +15,7 @@ from slta.models.heartbeats import NO_COUNT, NO_QUALITY, Heartbeat
 from slta.parsing import NAME_PATTERN, Name
 from slta.parsing.fields import Number, is_name
 from slta.parsing.pool_attributes import Address, Labels
-from slta.store.pool_arguments import attribute_word
+from slta.store.pools import attribute_word
 
 MAX_POOLS = 1000
 MAX_LISTED_SESSIONS = 8192

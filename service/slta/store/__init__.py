@@ -8,10 +8,10 @@ Names that other packages import are exported here; modules with an underscore a
 | sessions, pools, fleets | operations on sessions, pools and fleets |
 | rebuilds, census | rebuilds and comparisons; the names of fleets that have keys |
 | operations | the table of session operations, and of the fields of a configuration |
-| library, pool_arguments | the Lua library, assembled from `lua/`; arguments of pools |
+| library | the Lua library, assembled from `lua/` |
 | embedded | Valkey server as a child process, and its data directory |
 | _outcomes | words of Lua replies, and the error of each refusal |
-| _replies, _pool_replies, _fleet_replies, _snapshots | parsers of Lua replies |
+| _replies, _fleet_replies | parsers of Lua replies |
 | _encoding | arguments of `put` |
 | _batching | operations that share a call |
 | _client | URL, routing, connection pools, preflight check, durability, function calls, rollback detection |
@@ -22,7 +22,7 @@ from slta.store._batching.pending import Outcome
 from slta.store._client.connection_pool import StoreSettings
 from slta.store._client.durability import DURABILITIES, Durability, Mode
 from slta.store._client.failures import StoreCallError, cause_of
-from slta.store._client.observer import CALLERS, StoreObserver
+from slta.store._client.functions import CALLERS, StoreObserver
 from slta.store._client.preflight import Eviction, ServerRequirements, UnsuitableStoreError
 from slta.store._client.url import InvalidUrlError, has_password, parse_store_url
 from slta.store._encoding import put_arguments

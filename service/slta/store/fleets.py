@@ -14,7 +14,7 @@ from slta.store import _fleet_replies
 from slta.store._client.functions import FunctionClient
 from slta.store._encoding import put_arguments
 from slta.store._failover.replay_log import DELETION, ReplayLog
-from slta.store._snapshots import parse_past, parse_snapshot
+from slta.store._fleet_replies import parse_past, parse_snapshot
 from slta.store.census import take_census
 from slta.store.operations import FLEET_KEYS, Value
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from time import monotonic
+from typing import NamedTuple
 
 from slta.core.limits import MAX_SESSION_TYPES
 from slta.core.session_types import DEFAULT_TYPE
 from slta.models import (
     ALL_POOLS,
+    MICROSECONDS,
+    UNCHANGED,
     Drain,
     EndReason,
     Pool,
@@ -24,11 +28,12 @@ from slta.models import (
     PoolSpec,
     Reconciliation,
     Status,
+    Unchanged,
     errors,
 )
 from slta.models.heartbeats import Beats, GuardEnded, Heartbeat
 from slta.models.request_record import Author
-from slta.store import _pool_replies
+from slta.store import _replies
 from slta.store._batching.batcher import RETRY_PAUSE_SECONDS
 from slta.store._batching.operations import Operations
 from slta.store._batching.pending import OperationArgs
@@ -38,13 +43,45 @@ from slta.store._client.rollback_detection import Stamp
 from slta.store._failover.replay_log import ReplayLog
 from slta.store._outcomes import Reply, checked
 from slta.store.operations import Value
-from slta.store.pool_arguments import arguments_of, deadline_word
 from slta.store.sessions import type_option
 
 POOLS_PER_CALL = 1000
 SESSIONS_PER_CALL = 128
 POOLS_PER_SLICE = 250
 """Pools of a page in `each_page`: some 2.5 ms of the server's time, for which other calls wait."""
+
+
+def attribute_word(attribute: str | Mapping[str, str] | Unchanged | None) -> str:
+    """'' leaves an attribute as it is, ' ' removes it."""
+    if attribute is UNCHANGED:
+        return ""
+    if not attribute:
+        return " "
+    return attribute if isinstance(attribute, str) else json.dumps(attribute, sort_keys=True)
+
+
+class PoolArguments(NamedTuple):
+    """Arguments of a pool, a row of `add_pools` or those of `move_pool`."""
+
+    pool_id: str
+    pool_class: str
+    address: str
+    labels: str
+
+
+def arguments_of(pool: PoolSpec) -> PoolArguments:
+    """Arguments of a pool, with attributes as `lua/state/attributes.lua` takes them."""
+    return PoolArguments(pool.pool_id, pool.pool_class, attribute_word(pool.address), attribute_word(pool.labels))
+
+
+def quota_word(patterns: Collection[str] | None, most: int | None) -> str:
+    """Argument of `lua/pools/pool_patterns.lua`: at most `most` pools (None: 0) of these patterns; '' for None."""
+    return "" if patterns is None else f"{most or 0} {','.join(sorted(patterns))}"
+
+
+def deadline_word(drain: Drain | None) -> str:
+    """The argument of `lua/pools/transitions.lua`, '' without a deadline."""
+    return f"{round(drain.deadline_seconds * MICROSECONDS)} {drain.then}" if drain else ""
 
 
 class Pools:
@@ -72,19 +109,19 @@ class Pools:
 
     async def get(self, fleet: str, pool_id: str) -> Pool:
         """A pool and its occupancy."""
-        return _pool_replies.pool(await self._functions.read("pool", fleet, pool_id=pool_id))
+        return _replies.pool(await self._functions.read("pool", fleet, pool_id=pool_id))
 
     async def page(self, fleet: str, cursor: str | None, limit: int, wanted: PoolFilter = ALL_POOLS) -> PoolPage:
         """Of at most `POOLS_PER_CALL` pools in fixed order, from `cursor`, up to `limit` wanted. UnknownClassError."""
         arguments = {"first": cursor or 0, "limit": limit, **wanted._asdict()}
-        return _pool_replies.pool_page(await self._functions.read("pool_page", fleet, **arguments))
+        return _replies.pool_page(await self._functions.read("pool_page", fleet, **arguments))
 
     async def each_page(self, fleet: str) -> AsyncIterator[list[Pool]]:
         """All pools in pages, with a pause after each, so that reading them uses half of the server's time at most."""
         cursor: str | None = "0"
         while cursor is not None:
             arguments = {"first": cursor, "limit": POOLS_PER_SLICE, **ALL_POOLS._asdict()}
-            page = _pool_replies.pool_page(await self._functions.slice("pool_page", fleet, **arguments))
+            page = _replies.pool_page(await self._functions.slice("pool_page", fleet, **arguments))
             yield page.pools
             cursor = page.next_cursor
 
@@ -101,7 +138,7 @@ class Pools:
         for start in range(0, len(pools), POOLS_PER_CALL):
             part = pools[start : start + POOLS_PER_CALL]
             reply, stamp, is_repeated = await self._add(fleet, author, quota=quota, pools=list(map(arguments_of, part)))
-            added = _pool_replies.pools_added([pool.pool_id for pool in part], reply)
+            added = _replies.pools_added([pool.pool_id for pool in part], reply)
             before = added.unchanged if is_repeated else ()
             self._log.record_change(fleet, stamp, "pool", (*added.created, *added.changed, *before))
             total.created.extend(added.created)
@@ -159,7 +196,7 @@ class Pools:
     async def _change(self, fleet: str, author: Author | None, function: str, **arguments: str) -> Pool:
         reply, stamp = await self._functions.record(function, fleet, author, **arguments)
         self._log.record_change(fleet, stamp, "pool", [arguments["pool_id"]])
-        return _pool_replies.pool(reply)
+        return _replies.pool(reply)
 
     async def set_statuses(
         self,
@@ -178,7 +215,7 @@ class Pools:
             "set_statuses", fleet, author, status=status, drain=deadline_word(drain), pool_class=pool_class,
             pool_ids=ids,
         )  # fmt: skip
-        changed = _pool_replies.pools_changed(reply)
+        changed = _replies.pools_changed(reply)
         self._log.record_change(fleet, stamp, "pool", changed.changed)
         return changed
 
@@ -195,9 +232,9 @@ class Pools:
         """
         outcomes = await self._heartbeats.submit_together(fleet, heartbeats, arrived)
         for letter, count in Counter([letter for *_, letter in outcomes]).items():
-            if letter in _pool_replies.SAMPLES:
-                self._sampled(_pool_replies.SAMPLES[letter], count)
-        return _pool_replies.beats(heartbeats, outcomes, self._draw)
+            if letter in _replies.SAMPLES:
+                self._sampled(_replies.SAMPLES[letter], count)
+        return _replies.beats(heartbeats, outcomes, self._draw)
 
     def waiting_seconds(self, fleet: str) -> float:
         """Estimated queueing delay of a heartbeat that arrives now."""
@@ -230,7 +267,7 @@ class Pools:
         outcomes = await self._submit_slices(fleet, adoptions)
         if not (missing or unknown):  # without a write, one of an earlier attempt would stay unconfirmed
             await self._functions.change("batch", fleet)
-        return _pool_replies.reconciliation(ended, unknown, outcomes)
+        return _replies.reconciliation(ended, unknown, outcomes)
 
     async def _session_ids(self, fleet: str, pool_id: str, as_of: str = "", types: Sequence[str] = ()) -> list[str]:
         return (await self._functions.read("pool_sessions", fleet, pool_id=pool_id, as_of=as_of, types=types))[1:]

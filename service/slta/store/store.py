@@ -14,8 +14,7 @@ from slta.store._batching.operations import Operations
 from slta.store._client.connection_pool import StoreSettings
 from slta.store._client.connections import Connections
 from slta.store._client.failures import REFUSING_ERROR_KINDS, StoreCallError
-from slta.store._client.functions import FunctionClient
-from slta.store._client.observer import StoreObserver
+from slta.store._client.functions import FunctionClient, StoreObserver
 from slta.store._client.preflight import (
     NO_EVICTION,
     Eviction,

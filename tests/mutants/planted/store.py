@@ -22,7 +22,7 @@ MUTANTS: dict[str, Mutant] = {
     "a state that another one wrote is not read": row("lua/state/state.lua", "find", "fleet.now == now and ", ""),
     "sessions that move are drawn": row("lua/pools/reports.lua", "reports.report", "session or late", "late"),
     "replicas beyond the configured number are not waited for": row(
-        "_client/replicas.py", "needed", "max(self._configured, self._online)", "self._configured", "store/durability"
+        "_client/durability.py", "needed", "max(self._configured, self._online)", "self._configured", "store/durability"
     ),
     "a replica that joined is waited for by the next call only": row(
         "_client/pipeline.py", "_send_confirmed", "needed <= confirmed < replicas.needed", "False", "store/durability"

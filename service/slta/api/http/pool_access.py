@@ -8,7 +8,7 @@ from slta.auth.keys import Principal
 from slta.models import Pool, PoolSpec
 from slta.models.errors import PoolNotAllowedError, PoolQuotaError
 from slta.store import OperationRequest
-from slta.store.pool_arguments import quota_word
+from slta.store.pools import quota_word
 from slta.store.sessions import restriction
 
 

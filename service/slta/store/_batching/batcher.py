@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from math import exp
 from time import monotonic
 
 from slta.models.errors import StoreUnavailableError
-from slta.store._batching.call_time import CallTimeEstimate
 from slta.store._batching.kinds import Kind, Operation
 from slta.store._batching.pending import PendingCall, work_for
 from slta.store._client.failures import Failure, StoreCallError, classify_timeout
@@ -26,6 +26,32 @@ RETRY_PAUSE_SECONDS = 0.02
 """Pause before a retry; the deadline limits their number."""
 MAX_SAMPLE_GAP_SECONDS = 0.1
 """Maximum time counted between two arrivals: in a longer gap this process may have been stalled."""
+MEMORY_SECONDS = 1.0
+"""Time constant: calls that are older, counted in call time, have a weight below 1/e."""
+FIRST_SECONDS_PER_CALL = 0.003
+"""Estimate before the first call."""
+
+
+class CallTimeEstimate:
+    """Exponentially weighted mean of the call time.
+
+    Back-to-back calls are measured from end to end, so the mean includes the work of this process between them.
+    """
+
+    def __init__(self) -> None:
+        self._seconds = MEMORY_SECONDS
+        self._calls = MEMORY_SECONDS / FIRST_SECONDS_PER_CALL
+
+    def took(self, seconds: float) -> None:
+        """Add a call."""
+        weight = exp(-seconds / MEMORY_SECONDS)
+        self._seconds = weight * self._seconds + seconds
+        self._calls = weight * self._calls + 1
+
+    @property
+    def seconds_per_call(self) -> float:
+        """Mean time of a full call."""
+        return self._seconds / self._calls
 
 
 class Batcher:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from time import monotonic
 
-from slta.store._batching.batcher import MAX_BATCH, Batcher
-from slta.store._batching.call_time import CallTimeEstimate
+from slta.store._batching.batcher import MAX_BATCH, Batcher, CallTimeEstimate
 from slta.store._batching.kinds import SESSIONS, Kind, Operation
 from slta.store._batching.pending import Outcome, PendingCall
 from slta.store._client.connection_pool import StoreSettings

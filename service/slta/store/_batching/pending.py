@@ -9,7 +9,7 @@ from typing import Any
 from slta.models.errors import OutcomeUnknownError, StoreUnavailableError
 from slta.store._batching.kinds import SESSIONS, Kind, Operation
 from slta.store._client.failures import StoreCallError
-from slta.store._client.observer import CALLERS
+from slta.store._client.functions import CALLERS
 from slta.store._outcomes import Reply
 from slta.store.operations import Word
 

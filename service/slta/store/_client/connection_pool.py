@@ -13,8 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from slta.store._client.durability import ASYNC, Durability
-from slta.store._client.replicas import Replicas
+from slta.store._client.durability import ASYNC, Durability, Replicas
 from slta.store._client.url import Address
 
 WAIT_SHARE = 0.6

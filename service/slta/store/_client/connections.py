@@ -11,15 +11,15 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from slta.store._client.cluster import Cluster
 from slta.store._client.connection_pool import ConnectionPool, RetiredError, StoreSettings
-from slta.store._client.failures import FAILOVER_KINDS, NotSentError, classify
+from slta.store._client.durability import unsynced
+from slta.store._client.failures import FAILOVER_KINDS, NotFsyncedError, NotSentError, classify, is_forbidden
 from slta.store._client.name_lookup import resolving
-from slta.store._client.routing import OnChange, OneServer, Routing, connection_options
-from slta.store._client.sentinel import Sentinels, on_connect
+from slta.store._client.routing import OnChange, OneServer, Routing, Sentinels, connection_options
 from slta.store._client.url import Address, StoreAddress, parse_store_url
 
 PAUSE_SECONDS = 0.2
@@ -118,3 +118,32 @@ def _routing(address: StoreAddress, options: dict[str, Any], on_change: OnChange
     if address.nodes:
         return Cluster(address, options, on_change)
     return Sentinels(address, options, on_change) if address.sentinels else OneServer(address.server)
+
+
+async def on_connect(connection: AbstractConnection, *, requires_fsync: bool = False) -> None:
+    """Authenticate, then check that the server is a master and, if required, syncs each write.
+
+    Raises ReadOnlyError and NotFsyncedError before any call is sent, also on each new master. If the ACL forbids ROLE,
+    the server is taken for a master: calls to a replica fail.
+    """
+    await connection.on_connect()
+    role = await _ask(connection, "ROLE")
+    if role and role[0] != "master":
+        raise ReadOnlyError("READONLY the server is a replica")
+    if requires_fsync:
+        reply = await _ask(connection, "CONFIG", "GET", "appendfsync")
+        values = list(reply.values()) if isinstance(reply, dict) else reply  # RESP2: a list of name and value
+        reason = unsynced(values[-1] if values else None)
+        if reason:
+            raise NotFsyncedError(reason)
+
+
+async def _ask(connection: AbstractConnection, *command: str) -> Any:  # noqa: ANN401 - the reply's type depends on the command
+    """The reply; None if the command is forbidden or renamed."""
+    await connection.send_command(*command, check_health=False)
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        if is_forbidden(error):
+            return None
+        raise

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from slta.models.errors import DispatchError, OutcomeUnknownError, StoreUnavailableError
 from slta.store._client.name_lookup import NameLookupError
-from slta.store._client.sentinel import NotFsyncedError
 
 
 class NotReplicatedError(RedisError):
@@ -27,6 +26,10 @@ class UnknownNodeError(RedisError):
 
 class UnsuitableServerError(RedisError):
     """A server of a cluster fails the preflight check; the message has the reason and the remedy."""
+
+
+class NotFsyncedError(RedisError):
+    """The server may reply before a write is on disk; the message has the reason."""
 
 
 class NotSentError(RedisConnectionError):
@@ -103,6 +106,11 @@ class StoreCallError(Exception):
         """The error of a call that changed nothing; where the operator must act, its message says why."""
         why = cause_of(self) if self.failure.kind in OPERATORS else ""
         return StoreUnavailableError(f"{StoreUnavailableError.__doc__} {why[:1].upper()}{why[1:]}." if why else None)
+
+
+def is_forbidden(error: ResponseError) -> bool:
+    """Whether the ACL forbids the command, or the server has renamed it."""
+    return isinstance(error, NoPermissionError) or str(error).startswith("unknown command")
 
 
 def classify_timeout(error: TimeoutError) -> Failure:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import replace
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 from redis.exceptions import MovedError, RedisError, ResponseError
 
@@ -16,7 +17,6 @@ from slta.models.request_record import Author
 from slta.store import _fleet_replies
 from slta.store._client.connections import Connections
 from slta.store._client.failures import Failure, StoreCallError, classify
-from slta.store._client.observer import StoreObserver
 from slta.store._client.pipeline import exchange, exchange_each
 from slta.store._client.rollback_detection import RollbackDetector, Stamp
 from slta.store._client.routing import key_of
@@ -26,6 +26,25 @@ from slta.store.library import Library
 from slta.store.operations import Value, Word, encode
 
 Clock = Callable[[], str]
+
+CALLERS: ContextVar[list[Any]] = ContextVar("CALLERS")
+"""Spans of the requests for which the current task calls the store, if they are traced."""
+
+
+class StoreObserver(Protocol):
+    """Observer of calls, for metrics."""
+
+    def call(self, function: str, seconds: float, operations: int) -> None:
+        """Record a call of `operations` operations that took `seconds`."""
+
+    def error(self, kind: str) -> None:
+        """Record a failed call; `kind` as in `Failure`."""
+
+    def not_restored(self, kind: str, reason: str, changes: int) -> None:
+        """Record acknowledged changes of a kind that the store has lost and that are not restored."""
+
+    def sampled(self, outcome: str, count: int) -> None:
+        """Record qualities that pools have sent, by what became of them."""
 
 
 class FunctionClient:

@@ -11,8 +11,8 @@ from redis.exceptions import RedisError, ResponseError
 
 from slta.store._client.connection_pool import ConnectionPool
 from slta.store._client.connections import Connections
+from slta.store._client.durability import Replicas
 from slta.store._client.failures import NotReplicatedError, StaleMasterError
-from slta.store._client.replicas import Replicas
 
 Command = Sequence[str | int | float]
 

@@ -1,14 +1,27 @@
-"""Routing: which server serves a key. Behind an interface, since a master may move, and a cluster has several."""
+"""Routing: which server serves a key; that of the URL, or the master that sentinels name."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from typing import Any, Protocol
 
-from slta.store._client.url import Address, Options
+from redis.asyncio import ConnectionPool, Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from slta.store._client.name_lookup import NameLookupError, resolving
+from slta.store._client.url import Address, Options, StoreAddress
 
 ANY_TAG = "/0"
 """Not a fleet's name."""
+CHANNELS = ("+promoted-slave", "+switch-master")
+"""Channels of failover events. `+promoted-slave` comes first, from the sentinel that promotes the replica."""
+LISTENING_SECONDS = 30.0
+"""Timeout of one read from a subscription; the subscription stays."""
+RESUBSCRIBE_SECONDS = 1.0
+"""Pause before a failed subscription is retried."""
 
 
 def key_of(fleet: str) -> str:
@@ -91,6 +104,88 @@ class OneServer(Routing):
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+class Sentinels(Routing):
+    """Routing to the master that sentinels name: all keys are there. A read-only client of the sentinels."""
+
+    def __init__(self, address: StoreAddress, options: dict[str, Any], on_change: OnChange) -> None:
+        """`options` are defaults of the connections; those of the URL take precedence."""
+        self._master_name = address.master
+        self._clients = [
+            Redis.from_pool(ConnectionPool(host=host, port=port, **resolving({**options, **address.sentinel})))
+            for host, port in address.sentinels
+        ]
+        self._latest: Address | None = None
+        self._on_change = on_change
+        self._queries = self._newest_reply = 0
+
+    def where(self, key: str) -> Address | None:  # noqa: ARG002
+        """Last known address of the master."""
+        return self._latest
+
+    async def confirm(self) -> None:
+        """Ask for the master, before a connection to it is opened. ConnectionError."""
+        await self.find("")
+
+    async def follow(self) -> None:
+        """Ask for the master; without a reply the last known one stays."""
+        with suppress(RedisError):
+            await self.find("")
+
+    async def failed(self, address: Address | None, kind: str, error: Exception) -> None:
+        """Nothing to learn: the next connection asks."""
+
+    def tags(self) -> tuple[str, ...]:
+        """Any tag will do."""
+        return (ANY_TAG,)
+
+    async def find(self, key: str) -> Address:  # noqa: ARG002
+        """Address of the master, by the highest epoch. ConnectionError.
+
+        Every sentinel is queried, since one that has missed a failover returns the old master. For the same reason the
+        reply to an earlier query never replaces that to a later one.
+        """
+        self._queries += 1
+        query = self._queries
+        results = await asyncio.gather(*map(self._ask, self._clients), return_exceptions=True)
+        replies = [reply for reply in results if not isinstance(reply, BaseException)]
+        unnamed = [reply for reply in results if isinstance(reply, NameLookupError)]
+        if len(unnamed) == len(results):
+            raise unnamed[0]
+        if not replies:
+            raise RedisConnectionError("no sentinel replied with the address of the master")
+        _, address = max(replies)
+        if query > self._newest_reply:
+            self._newest_reply = query
+            if address != self._latest:
+                self._latest = address
+                await self._on_change([address])
+        return self._latest or address
+
+    async def listen(self, on_change: Callable[[], object]) -> None:
+        """Call `on_change` on each published failover, until cancelled; errors lead to a new subscription."""
+        await asyncio.gather(*(self._listen(client, on_change) for client in self._clients))
+
+    async def _listen(self, sentinel: Redis, on_change: Callable[[], object]) -> None:
+        while True:
+            with suppress(RedisError, OSError):  # also if the ACL forbids it: then only `find` detects a failover
+                async with sentinel.pubsub(ignore_subscribe_messages=True) as subscription:
+                    await subscription.subscribe(*CHANNELS)
+                    while True:
+                        if await subscription.get_message(timeout=LISTENING_SECONDS):
+                            on_change()
+            await asyncio.sleep(RESUBSCRIBE_SECONDS)
+
+    async def _ask(self, sentinel: Redis) -> tuple[int, Address]:
+        """Epoch and address. During a promotion only the second command returns the new address."""
+        state = await sentinel.execute_command("SENTINEL MASTER", self._master_name)
+        host, port = await sentinel.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", self._master_name)
+        return int(state["config-epoch"]), (str(host), int(port))
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await asyncio.gather(*(client.aclose() for client in self._clients), return_exceptions=True)
 
 
 def connection_options(address: Address) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from slta.models.errors import DispatchError, UnknownFleetError
-from slta.store._client.functions import FunctionClient
-from slta.store._client.observer import StoreObserver
+from slta.store._client.functions import FunctionClient, StoreObserver
 from slta.store._client.rollback_detection import History, RollbackDetector, Stamp
 from slta.store._failover.items import Call, Item, Lost, lost_by
 from slta.store._failover.replay_log import ReplayLog
