@@ -7,6 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 # Half more than processors: for a third of the time tests wait, for a process, the end of a lease or a poll.
 WORKERS = $(shell $(BIN)/python -c "import os; print(-(-3 * os.cpu_count() // 2))")
+SPREAD := -n auto --dist loadfile
+ANYWHERE := not (campaign or browser or compose or install or clients or proxies or kubernetes)
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 PROXIES := $(VENV)/.proxies-installed
@@ -18,7 +20,7 @@ UV_VERSION := 0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-browser bench bench-store instructions bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
+.PHONY: help setup demo check format lines test test-all test-lowest test-newest test-campaign test-servers test-slowest test-cluster test-browser bench bench-store instructions bench-repair bench-longest faults experiments studies compose compose-test install-test clients-test lock clean
 .PHONY: kubernetes-test docs release mutants planted walk inventory compose-proxies compose-cluster proxies-test proxies-campaign clients-campaign agents-campaign
 
 help: ## Show this list
@@ -62,7 +64,16 @@ test: $(DEV) ## The default tests, on the embedded server: two minutes (ARGS="â€
 	$(PYTEST) -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-all: $(DEV) $(PROXIES) $(RELEASE) ## All tests by stages: slow ones, every server on PATH, coverage, Chromium, generated clients, ways of installing
-	$(BIN)/python -m tests.stages $(ARGS)
+	$(MAKE) -k test-servers test-slowest test-cluster test-browser clients-test proxies-test install-test
+
+test-servers: $(DEV) ## Default and slow tests on every server on PATH, with coverage
+	SLTA_TEST_SERVERS=all SLTA_TEST_PROFILE=all-tests $(PYTEST) -m "$(ANYWHERE)" $(SPREAD) --cov $(ARGS)
+
+test-slowest: $(DEV) ## No test without the mark `slow` takes longer than a second
+	$(PYTEST) $(SPREAD) --longest 1 $(ARGS)
+
+test-cluster: $(DEV) ## Decisions, rebuilds and the API on a cluster of three masters
+	SLTA_TEST_STORE=cluster $(PYTEST) tests/store/test_decisions.py tests/store/test_rebuilds.py tests/api $(SPREAD) $(ARGS)
 
 test-campaign: $(DEV) ## The long randomised, failure and statistical tests
 	$(PYTEST) -m campaign --timeout 3600 $(ARGS)
@@ -76,8 +87,8 @@ planted: $(DEV) $(PROXIES) ## Plant each mistake that is written down in a copy 
 walk: $(DEV) ## A random walk of 110,000 calls over the whole API, audited; prints its seed and each call's answers
 	$(PYTEST) -m campaign tests/api_fuzz --timeout 3600 -s $(ARGS)
 
-test-browser: $(DEV) ## The live page in a real Chromium; beside compose-test: ERR_NETWORK_CHANGED (ARGS=tests/dashboard/browser/shots.py: pictures of it)
-	$(PYTEST) -m browser $(ARGS)
+test-browser: $(DEV) ## The live page in a real Chromium; beside compose-test: ERR_NETWORK_CHANGED
+	$(PYTEST) tests/dashboard -m browser $(ARGS)
 
 bench: $(DEV) ## Operations per second over HTTP, beside what operators use today (ARGS="--help")
 	$(BIN)/python -m lab.benchmarks.http $(ARGS)
@@ -116,13 +127,13 @@ compose-cluster: ## The service on a cluster of three masters and three replicas
 	docker compose -f docker-compose.yml -f docker-compose.cluster.yml up --build --wait
 
 compose-test: $(DEV) ## Start that, load it, kill parts of it, take it down
-	$(PYTEST) -m compose --timeout 900 $(ARGS)
+	$(PYTEST) tests/deploy -m compose --timeout 900 $(ARGS)
 
 install-test: $(DEV) $(RELEASE) ## Each way of installing, from nothing to a placed session; the image is in compose-test
-	$(PYTEST) -m install --timeout 900 $(ARGS)
+	$(PYTEST) tests/deploy -m install --timeout 900 $(ARGS)
 
 clients-test: $(DEV) ## Generated clients in Python, TypeScript and Go against a service; needs npm and go
-	$(PYTEST) -m clients --timeout 900 $(ARGS)
+	$(PYTEST) tests/contract -m clients --timeout 900 $(ARGS)
 
 clients-campaign: $(DEV) ## Client processes with fallback while slta or its store is away (ARGS="--help")
 	$(BIN)/python -m lab.campaign clients $(ARGS)
@@ -131,10 +142,10 @@ agents-campaign: $(DEV) ## 200 pool processes with agents, killed, stopped and c
 	$(BIN)/python -m lab.campaign agents $(ARGS)
 
 proxies-test: $(DEV) $(PROXIES) ## The recipes of deploy/proxies on the real proxies; HAProxy or nginx not on PATH: skipped
-	$(PYTEST) -m proxies --timeout 300 $(ARGS)
+	$(PYTEST) tests/proxies -m proxies --timeout 300 $(ARGS)
 
 kubernetes-test: $(DEV) ## slta kubernetes on a real API server: ETCD, KUBE_APISERVER and KUBE_CONTROLLER_MANAGER are paths of programs
-	$(PYTEST) -m kubernetes --timeout 300 $(ARGS)
+	$(PYTEST) tests/kubernetes_server -m kubernetes --timeout 300 $(ARGS)
 
 proxies-campaign: $(DEV) $(PROXIES) ## Recipes of docs/proxies.md measured: counts every second, outages, added time, gap (ARGS="--help")
 	$(BIN)/python -m lab.campaign proxies $(ARGS)

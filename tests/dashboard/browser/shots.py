@@ -1,4 +1,4 @@
-"""Pictures of the page, to be looked at: `make test-browser ARGS=tests/dashboard/browser/shots.py` writes them into
+"""Pictures of the page, to be looked at: `pytest -m browser tests/dashboard/browser/shots.py` writes them into
 build/live.
 """
 
