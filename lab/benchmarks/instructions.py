@@ -30,7 +30,8 @@ from testbed.servers import EMBEDDED, Server
 REQUEST = "processInputBuffer"
 """Function of the server that reads and runs the next call of a client."""
 CALLGRIND = ("valgrind", "--quiet", "--tool=callgrind", f"--toggle-collect={REQUEST}", f"--dump-after={REQUEST}")
-SETTINGS = ("--hash-seed", "1", "--hz", "1", "--appendfsync", "no", "--hash-max-listpack-entries", "32")
+LISTPACKS = ("--hash-max-listpack-entries", "32", "--zset-max-listpack-entries", "32")
+SETTINGS = ("--hash-seed", "1", "--hz", "1", "--appendfsync", "no", *LISTPACKS)
 COLLECT = "#!lua name=collect\nredis.register_function('collect', function() collectgarbage() return 0 end)"
 """Library that runs Lua's collector, before each row: else a cycle may be under way in all calls of one."""
 CALLS = 24

@@ -188,6 +188,7 @@ def arguments(folder: DataDir, *, synced: bool) -> list[str]:
         "save": "",
         "maxmemory-policy": "noeviction",
         "hash-max-listpack-entries": "32",  # ids are looked up faster than in a list of up to 512
+        "zset-max-listpack-entries": "32",  # and pools, of which each call changes scores, than in one of up to 128
         "daemonize": "no",
         "shutdown-on-sigterm": "force",
     }
