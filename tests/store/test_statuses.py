@@ -15,7 +15,7 @@ from tests.store.conftest import Calls, Clock
 from tests.store.fleets import FLEET, TWO_CLASSES, all_pools, create, everything, place, spec, unchanged
 
 LARGE = [f"large-{k}" for k in range(3)]
-LIMITS = "MAX_POOLS, MAX_SESSIONS, MAX_LEVELS = "
+LIMITS = "MAX_POOLS, MAX_SESSIONS = "
 
 
 @pytest.fixture
@@ -27,10 +27,10 @@ async def fleet(store: Store) -> None:
 
 @pytest.fixture
 async def narrow(server: str, redis: Redis, clock: Clock, calls: Calls) -> AsyncIterator[Store]:
-    """A store that changes at most 4 pools with 8 sessions on 3 levels in one call."""
+    """A store that changes at most 4 pools with 8 sessions in one call."""
     source, digest = assemble()
-    assert source.count(f"{LIMITS}1000, 50000, 5000") == 1
-    source = source.replace(f"{LIMITS}1000, 50000, 5000", f"{LIMITS}4, 8, 3").replace(digest, "00000000")
+    assert source.count(f"{LIMITS}1000, 50000") == 1
+    source = source.replace(f"{LIMITS}1000, 50000", f"{LIMITS}4, 8").replace(digest, "00000000")
     opened = Store(StoreSettings(server), calls, clock=clock, library=Library(source, "00000000"))
     yield opened
     await opened.close()
@@ -61,7 +61,6 @@ async def test_an_unknown_class_is_refused(store: Store, fleet: None) -> None:
     [
         ({"large": 4, "small": 5}, 0, "small", "5 pools"),
         ({"large": 5}, 10, ["large-0", "large-1", "large-2", "large-3", "large-4"], "10 sessions"),
-        ({"large": 2, "small": 2}, 8, ["large-0", "small-0"], "4 levels"),
     ],
 )
 async def test_a_change_beyond_the_limits_is_refused_with_its_size(

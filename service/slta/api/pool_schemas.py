@@ -88,8 +88,7 @@ class DrainBody(Body):
 class PoolStatusBody(DrainBody):
     """Status of pools; give one of `pool_ids` and `pool_class`.
 
-    At most 50,000 sessions on pools that change, and 5000 levels: the sessions on the fullest such pool, summed over
-    classes.
+    At most 50,000 sessions on pools that change.
     """
 
     status: Literal["active", "draining"]

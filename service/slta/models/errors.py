@@ -87,7 +87,7 @@ class PoolQuotaError(DispatchError, code="pool_quota", status=403):
 
 
 class ChangeTooLargeError(DispatchError, code="change_too_large", status=422, facts=("size",)):
-    """One call changes at most 1,000 pools, 50,000 sessions and 5,000 levels; see `size`. Nothing was changed."""
+    """One call changes at most 1,000 pools and 50,000 sessions; see `size`. Nothing was changed."""
 
 
 class UnknownClassError(DispatchError, code="unknown_class", status=422):

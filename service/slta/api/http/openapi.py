@@ -70,7 +70,7 @@ PROBLEM = {
         "allow": NAMES | {"description": "with method_not_allowed: the methods of the path"},
         "scopes": NAMES | {"description": "with insufficient_scope: those of which the key needs one"},
         "name": TEXT | {"description": "pool or class that caused the error"},
-        "size": TEXT | {"description": "with change_too_large: number of pools, sessions or levels"},
+        "size": TEXT | {"description": "with change_too_large: number of pools or sessions"},
         "layout": TEXT | {"description": "layout that the fleet is stored in"},
         "config_version": TEXT | {"description": "with version_mismatch: the current one"},
         "as_of": TEXT | {"description": "with stale_report: the current value"},

@@ -2,8 +2,7 @@
 
 statuses = {}
 
--- Limits of a change of many pools, which keep the call short. Levels: the sessions on the fullest pool of each class.
-local MAX_POOLS, MAX_SESSIONS, MAX_LEVELS = 1000, 50000, 5000
+local MAX_POOLS, MAX_SESSIONS = 1000, 50000 -- limits of a change of many pools, which keep the call short
 
 -- Gives pools a status and a drain.
 local function change(fleet, found, status, drain)
@@ -60,17 +59,11 @@ end
 
 -- The refusal if these pools have too many sessions, else nil. O(pools).
 local function too_full(fleet, found)
-  local total, highest = 0, vectors.zeros(#fleet.tables_of.names)
+  local total = 0
   for _, pool in ipairs(found) do
-    local occupancy = pool_records.occupancy(fleet, pool)
-    total = total + occupancy
-    highest[pool.class] = math.max(highest[pool.class], occupancy)
+    total = total + pool_records.occupancy(fleet, pool)
   end
-  if total > MAX_SESSIONS then
-    return too_large(total, 'sessions')
-  end
-  local levels = vectors.sum(highest)
-  return levels > MAX_LEVELS and too_large(levels, 'levels') or nil
+  return total > MAX_SESSIONS and too_large(total, 'sessions') or nil
 end
 
 -- The pools that change to a status or to a drain with a deadline or without one, and the reply of `set_many`; failed
