@@ -71,10 +71,7 @@ local function new_and_changed(fleet, found)
     if not pool.class then
       return nil, nil, { 'UNKNOWN_CLASS', pool.pool_class }
     end
-    local stored, refusal = pool_records.find(fleet, pool.pool_id)
-    if refusal and refusal[1] == 'NEWER_FLEET' then
-      return nil, nil, refusal
-    end
+    local stored = pool_records.find(fleet, pool.pool_id)
     local present = stored and stored.class or classes[pool.pool_id]
     if present and present ~= pool.class then
       return nil, nil, { 'IN_OTHER_CLASS', pool.pool_id }
@@ -101,8 +98,7 @@ local function recall(fleet, pool_id)
   return was_remembered and { ttl = pool_records.UNKNOWN_TTL, listed = fleet.time, unheard = true } or nil
 end
 
--- pools: with attributes as `attributes.set` takes them; one that is replayed perhaps with a lease, as
--- `transitions.begin_lease` takes it
+-- pools: with attributes as `attributes.set` takes them
 --   -> {CREATED, number of new pools, their ids, ids of pools with changed attributes} | {UNKNOWN_CLASS, name}
 --    | {IN_OTHER_CLASS, pool_id} | {LIMIT} | {QUOTA}. All or nothing. O(pools given), with a `quota` O(pools).
 function pools.add(fleet, given)
@@ -117,7 +113,7 @@ function pools.add(fleet, given)
   -- writes
   local made = {}
   for at, pool in ipairs(new) do
-    made[at] = make(fleet, pool.pool_id, pool.class, 'active', recall(fleet, pool.pool_id) or pool.lease)
+    made[at] = make(fleet, pool.pool_id, pool.class, 'active', recall(fleet, pool.pool_id))
   end
   pool_sets.apply(fleet, made)
   local reply = { 'CREATED', #new }

@@ -71,36 +71,29 @@ function sessions.reply(fleet, word, session, detail)
   return { word, session.pool_id, class, session.lease, session.start, session.due, detail or '' }, session.pool_id
 end
 
--- A session of a kind comes to a place, which may be of a pool that is not in service: its sorted set, and what
--- follows. Returns the new occupancy as text.
-function sessions.enter(fleet, id, place, kind)
-  if redis.call('SADD', place.ids, id) == 0 then
-    error('session ' .. id .. ' is on its pool without a record')
+-- A session of a kind comes to a place (`change` is 1), which may be of a pool that is not in service, or leaves it
+-- (-1): its sorted set, and what follows. Returns the new occupancy as text.
+local function occupy(fleet, id, place, kind, change)
+  if redis.call(change > 0 and 'SADD' or 'SREM', place.ids, id) == 0 then
+    error('session ' .. id .. (change > 0 and ' is on its pool without a record' or ' is not on its pool'))
   end
   if place.set ~= 'leaving' then
-    local level, score = occupancies.change(fleet, place.set, place.class, place.number, 1)
-    policies.on_change(fleet, place, level, 1, kind)
+    local level, score = occupancies.change(fleet, place.set, place.class, place.number, change)
+    policies.on_change(fleet, place, change > 0 and level or level + 1, change, kind)
     return score
   end
-  types.move_elsewhere(fleet, kind, place.number, 1)
-  return redis.call('ZINCRBY', fleet.tables_of.keys.leaving[place.class], 1, place.number)
-end
-
--- Takes a session of a kind off its place.
-local function leave(fleet, id, place, kind)
-  if redis.call('SREM', place.ids, id) == 0 then
-    error('session ' .. id .. ' is not on its pool')
-  end
-  if place.set ~= 'leaving' then
-    local level = occupancies.change(fleet, place.set, place.class, place.number, -1) + 1
-    policies.on_change(fleet, place, level, -1, kind)
-    return
-  end
+  types.move_elsewhere(fleet, kind, place.number, change)
   local key = fleet.tables_of.keys.leaving[place.class]
-  if redis.call('ZINCRBY', key, -1, place.number) == '0' then
+  local score = redis.call('ZINCRBY', key, change, place.number)
+  if score == '0' then
     redis.call('ZREM', key, place.number)
   end
-  types.move_elsewhere(fleet, kind, place.number, -1)
+  return score
+end
+
+-- Puts a session of a kind on a place; returns the pool's new occupancy as text.
+function sessions.enter(fleet, id, place, kind)
+  return occupy(fleet, id, place, kind, 1)
 end
 
 -- Puts a new session of a kind on a place: id, occupancy, record and lease; `letter` is that of its token, `counter`
@@ -126,7 +119,7 @@ end
 
 -- Takes a session off its pool.
 function sessions.detach(fleet, id, session)
-  leave(fleet, id, pool_records.place(fleet, session.pool_id), sessions.kind(fleet, session))
+  occupy(fleet, id, pool_records.place(fleet, session.pool_id), sessions.kind(fleet, session), -1)
 end
 
 -- Moves a live session, detached from its former pool, to a place, where it begins now without a token; its lease and

@@ -143,29 +143,36 @@ function types.sum(fleet, own)
   end
 end
 
--- The counts of a fleet, `stored` by field. O(classes * types).
-local function read(fleet, stored)
+-- Calls visit(field, list, at) for each number of the counts, list[at]. O(classes * types).
+local function each_number(fleet, own, visit)
   local compiled = fleet.tables_of
-  local known, own = compiled.types, { changed = {}, held = {}, interval_pools = {} }
-  for _, name in ipairs(BY_TYPE) do
-    own[name] = {}
-    for kind, number in ipairs(known.numbers) do
-      local value = tonumber(stored[name .. ':' .. number] or 0)
-      own[name][kind] = value and value % 1 == 0 and value or error(name .. ' of a type is no integer')
+  for kind, number in ipairs(compiled.types.numbers) do
+    for _, name in ipairs(BY_TYPE) do
+      visit(name .. ':' .. number, own[name], kind)
     end
-  end
-  for kind, number in ipairs(known.numbers) do
     for class, id in ipairs(compiled.ids) do
-      own.held[(kind - 1) * known.classes + class] = tonumber(stored['held:' .. number .. ':' .. id] or 0)
+      visit('held:' .. number .. ':' .. id, own.held, (kind - 1) * compiled.types.classes + class)
     end
-  end
-  for _, name in ipairs(NUMBERS) do
-    own[name] = tonumber(stored[name] or 0)
   end
   for class, id in ipairs(compiled.ids) do
-    own.interval_pools[class] = tonumber(stored['interval_pools:' .. id] or 0)
+    visit('interval_pools:' .. id, own.interval_pools, class)
   end
-  own.waiting = vectors.split(stored.waiting or '', true)
+  for _, name in ipairs(NUMBERS) do
+    visit(name, own, name)
+  end
+end
+
+-- The counts of a fleet, `stored` by field. O(classes * types).
+local function read(fleet, stored)
+  local own = { changed = {}, held = {}, interval_pools = {}, waiting = vectors.split(stored.waiting or '', true) }
+  for _, name in ipairs(BY_TYPE) do
+    own[name] = {}
+  end
+  each_number(fleet, own, function(field, list, at)
+    local value = tonumber(stored[field] or 0)
+    local is_valid = value and (list == own or value % 1 == 0)
+    list[at] = is_valid and value or error(field .. ' of the types is no number')
+  end)
   types.sum(fleet, own)
   return own
 end
@@ -188,26 +195,11 @@ end
 
 -- All fields of the counts with their values. O(classes * types).
 local function all_fields(fleet, own)
-  local compiled, flat = fleet.tables_of, {}
-  local known = compiled.types
-  local function put(name, value)
-    flat[#flat + 1], flat[#flat + 2] = name, vectors.text(value)
-  end
-  for kind, number in ipairs(known.numbers) do
-    for _, name in ipairs(BY_TYPE) do
-      put(name .. ':' .. number, own[name][kind])
-    end
-    for class, id in ipairs(compiled.ids) do
-      put('held:' .. number .. ':' .. id, own.held[(kind - 1) * known.classes + class])
-    end
-  end
-  for _, name in ipairs(NUMBERS) do
-    put(name, own[name])
-  end
-  for class, id in ipairs(compiled.ids) do
-    put('interval_pools:' .. id, own.interval_pools[class])
-  end
-  return vectors.append(flat, { 'waiting', vectors.encode(own.waiting) })
+  local flat = { 'waiting', vectors.encode(own.waiting) }
+  each_number(fleet, own, function(field, list, at)
+    flat[#flat + 1], flat[#flat + 2] = field, vectors.text(list[at])
+  end)
+  return flat
 end
 
 local names_of = {} -- of fields of a kind, by number
