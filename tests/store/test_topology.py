@@ -16,17 +16,6 @@ def node(name: str, epoch: int, *slots: tuple[int, int], is_own: bool = False) -
     return Node(name, ((name, 1),), epoch, " ".join(f"{first}-{last}" for first, last in slots), is_own)
 
 
-@pytest.mark.parametrize(
-    ("key", "tag"),
-    [
-        *(("{fleet}:fleet", "fleet"), ("slta:fleets", "slta:fleets"), ("{}:fleet", "{}:fleet"), ("a{b", "a{b")),
-        ("{/3}:-", "/3"),
-    ],
-)
-def test_the_slot_of_a_key_is_that_of_its_tag(key: str, tag: str) -> None:
-    assert slot_of(key) == slot_of(tag) == slot_of(f"{{{tag}}}") if "{" not in tag else slot_of(key) == slot_of(tag)
-
-
 def test_the_slot_of_a_tag_is_the_servers() -> None:
     assert [slot_of(key) for key in ("slta:fleets", "{}:fleet", "123456789")] == [10230, 6568, 12739]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -35,7 +35,10 @@ LEARNED_FROM = frozenset(
 
 
 class Cluster(Routing):
-    """Routing to the masters of a cluster: a fleet is one slot. Replicas are not read, and ASK is not followed."""
+    """Routing to the masters of a cluster: a fleet is one slot. Replicas are not read, and ASK is not followed.
+
+    Nothing is asked before a connection: a node that is no longer the slot's master says so.
+    """
 
     def __init__(self, address: StoreAddress, options: dict[str, Any], on_change: OnChange) -> None:
         """`options` are defaults of the connections; those of the URL take precedence."""
@@ -69,9 +72,6 @@ class Cluster(Routing):
             raise self._silence or ResponseError(f"CLUSTERDOWN no known node owns slot {slot_of(key)}")
         return address
 
-    async def confirm(self) -> None:
-        """Nothing to ask: a node that is no longer the slot's master says so."""
-
     async def follow(self) -> None:
         """Ask a master for CLUSTER NODES, each in its turn, and all if it says anything new, or a call has failed.
 
@@ -102,9 +102,6 @@ class Cluster(Routing):
     def foreign_nodes(self) -> int:
         """Number of addresses where a node of another cluster replies, which is ignored."""
         return len(self._topology.strangers)
-
-    async def listen(self, on_change: Callable[[], object]) -> None:
-        """Nothing is published."""
 
     async def close(self) -> None:
         """Disconnect."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -33,32 +34,43 @@ OnChange = Callable[[Collection[Address]], Awaitable[None]]
 """Callback with the addresses of all masters, called when one of them has changed."""
 
 
-class Routing(Protocol):
-    """Address of the server of each key. Connection pools hang on addresses."""
+class Routing(ABC):
+    """Address of the server of each key. Connection pools hang on addresses.
 
+    What an implementation leaves as it is here asks nothing, learns nothing, and knows one master.
+    """
+
+    @abstractmethod
     def where(self, key: str) -> Address | None:
         """Last known address of the server that serves a key; None if it is not known."""
 
+    @abstractmethod
     async def find(self, key: str) -> Address:
         """The same; asks if it is not known. RedisError."""
 
     async def confirm(self) -> None:
         """Called before each new connection, which would stay: ask again, if that finds a failover. RedisError."""
+        return
 
     async def follow(self) -> None:
         """Ask for the present addresses; without a reply the known ones stay. About once a second."""
+        return
 
-    async def failed(self, address: Address | None, kind: str, error: Exception) -> None:
+    async def failed(self, address: Address | None, kind: str, error: Exception) -> None:  # noqa: ARG002
         """Called with each failed call of a server; `kind` as in `Failure`. May raise an error that explains it."""
+        return
 
     def tags(self) -> tuple[str, ...]:
         """A hash tag for each known master, which no fleet has: keys with it lie there."""
+        return (ANY_TAG,)
 
-    async def listen(self, on_change: Callable[[], object]) -> None:
+    async def listen(self, on_change: Callable[[], object]) -> None:  # noqa: ARG002
         """Call `on_change` on each published failover, until cancelled; return if none are published."""
+        return
 
     async def close(self) -> None:
         """Disconnect."""
+        return
 
     @property
     def unowned_slots(self) -> int:
@@ -85,25 +97,6 @@ class OneServer(Routing):
     async def find(self, key: str) -> Address:  # noqa: ARG002
         """The one address."""
         return self._address
-
-    async def confirm(self) -> None:
-        """Nothing to ask."""
-
-    async def follow(self) -> None:
-        """Nothing to ask."""
-
-    async def failed(self, address: Address | None, kind: str, error: Exception) -> None:
-        """Nothing to learn."""
-
-    def tags(self) -> tuple[str, ...]:
-        """Any tag will do."""
-        return (ANY_TAG,)
-
-    async def listen(self, on_change: Callable[[], object]) -> None:
-        """Nothing is published."""
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 class Sentinels(Routing):
@@ -132,13 +125,6 @@ class Sentinels(Routing):
         """Ask for the master; without a reply the last known one stays."""
         with suppress(RedisError):
             await self.find("")
-
-    async def failed(self, address: Address | None, kind: str, error: Exception) -> None:
-        """Nothing to learn: the next connection asks."""
-
-    def tags(self) -> tuple[str, ...]:
-        """Any tag will do."""
-        return (ANY_TAG,)
 
     async def find(self, key: str) -> Address:  # noqa: ARG002
         """Address of the master, by the highest epoch. ConnectionError.

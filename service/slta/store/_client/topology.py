@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import re
-from binascii import crc_hqx
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import NamedTuple
 
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
+
 from slta.store._client.url import Address
 
-SLOTS = 16_384
-
+SLOTS = REDIS_CLUSTER_HASH_SLOTS
 SLOT_RANGES = re.compile(r"(\d{1,5}(-\d{1,5})?( |$))*")
 
 
 def slot_of(key: str) -> int:
     """Slot of a key: CRC16 of its hash tag, if it has one that is not empty."""
-    first = key.find("{") + 1
-    last = key.find("}", first) if first else -1
-    return crc_hqx((key[first:last] if last > first else key).encode(), 0) % SLOTS
+    return key_slot(key.encode())
 
 
 class Node(NamedTuple):
