@@ -209,7 +209,7 @@ class Store:
     async def _test(self, tag: str) -> StoreCallError | None:
         """Why the shard in which a tag lies takes no writes; None if it does."""
         try:
-            await self._functions.send("batch", tag, operations=())
+            await self._functions.send_stamped("batch", tag, operations=())
             if self._durability.promises:
                 await self.fleets.probe_write(tag)
         except StoreCallError as failed:

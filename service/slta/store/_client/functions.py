@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from time import perf_counter
@@ -78,10 +79,8 @@ class FunctionClient:
 
     async def change_stamped(self, function: str, fleet: str, **arguments: Value) -> tuple[Reply, Stamp]:
         """As `change`; also returns the stamp of the reply."""
-        try:
+        with _dispatch_errors():
             reply, stamp = await self.send_stamped(function, fleet, **arguments)
-        except StoreCallError as failed:
-            raise failed.as_dispatch_error() from failed
         return checked(reply), stamp
 
     async def change_many(
@@ -125,20 +124,16 @@ class FunctionClient:
     async def record(self, function: str, fleet: str, author: Author | None, **arguments: Value) -> tuple[Reply, Stamp]:
         """As `change_stamped`, for a function that logs an event, which is added to `author`; None: the service."""
         author = author or Author()
-        try:
+        with _dispatch_errors():
             (*reply, event), stamp = await self.send_stamped(function, fleet, author=str(author), **arguments)
-        except StoreCallError as failed:
-            raise failed.as_dispatch_error() from failed
         if event:
             author.learn(_fleet_replies.event(event))
         return checked(reply), stamp
 
     async def read(self, function: str, fleet: str, **arguments: Value) -> Reply:
         """Call a read-only function. Raises the error of the reply, or StoreUnavailableError."""
-        try:
+        with _dispatch_errors(is_read=True):
             return checked((await self._run("FCALL_RO", function, fleet, arguments))[0])
-        except StoreCallError as failed:
-            raise failed.unavailable() from failed
 
     async def slice(self, function: str, fleet: str, *, writes: bool = False, **arguments: Value) -> Reply:
         """As `read` or `change`; then sleeps for the time that the call took, so that it uses half of the server's."""
@@ -149,37 +144,27 @@ class FunctionClient:
 
     async def query(self, *command: str) -> Any:  # noqa: ANN401 - the reply's type depends on the command
         """Execute a read-only Redis command, whose second word is its key. StoreUnavailableError."""
-        try:
+        with _dispatch_errors(is_read=True):
             return (await self._exchange(command[1], command, durable=False))[0]
-        except StoreCallError as failed:
-            raise failed.unavailable() from failed
 
     async def scan(self, tag: str, cursor: str, pattern: str) -> tuple[str, list[str]]:
         """The next cursor, and keys of the master where a tag lies, 1000 looked at. StoreUnavailableError."""
-        try:
-            command = ("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
+        command = ("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
+        with _dispatch_errors(is_read=True):
             following, keys = (await self._exchange(key_of(tag), command, durable=False))[0]
-        except StoreCallError as failed:
-            raise failed.unavailable() from failed
         return str(following), keys
 
     async def write(self, *commands: Sequence[str]) -> None:
         """Execute Redis commands on one key in one pipeline. StoreUnavailableError, OutcomeUnknownError."""
-        try:
+        with _dispatch_errors():
             await self.try_to_write(*commands)
-        except StoreCallError as failed:
-            raise failed.as_dispatch_error() from failed
 
     async def try_to_write(self, *commands: Sequence[str]) -> None:
         """As `write`, but raises StoreCallError, which has the classified failure."""
         await self._exchange(commands[0][1], *commands, durable=True)
 
-    async def send(self, function: str, fleet: str, **arguments: Value) -> Reply:
-        """Call a function that may write, and return any reply. StoreCallError, for callers that may retry."""
-        return (await self.send_stamped(function, fleet, **arguments))[0]
-
     async def send_stamped(self, function: str, fleet: str, **arguments: Value) -> tuple[Reply, Stamp]:
-        """As `send`; also returns the stamp of the reply."""
+        """Call a function that may write; any reply, and its stamp. StoreCallError, for callers that may retry."""
         return await self._run("FCALL", function, fleet, arguments)
 
     async def _run(
@@ -258,6 +243,15 @@ class FunctionClient:
             except StoreCallError as failed:
                 if "already exists" not in str(failed.__cause__):
                     raise StoreCallError(replace(failed.failure, ran=False)) from failed.__cause__
+
+
+@contextmanager
+def _dispatch_errors(*, is_read: bool = False) -> Iterator[None]:
+    """Raise a failed call as the error for a caller that does not retry; a read has changed nothing."""
+    try:
+        yield
+    except StoreCallError as failed:
+        raise (failed.unavailable() if is_read else failed.as_dispatch_error()) from failed
 
 
 def _stamped(reply: Any) -> list[Any]:  # noqa: ANN401 - as the server returns it
