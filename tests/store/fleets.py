@@ -78,9 +78,9 @@ async def apply(store: Store, body: Mapping[str, object], name: str = FLEET) -> 
     await apply_fleet(store, Specs(), name, parse_document(json.dumps(body)))
 
 
-async def findings(store: Store, fleet: FleetSpec) -> list[str]:
+async def findings(store: Store, fleet: FleetSpec, name: str = FLEET) -> list[str]:
     """What an audit finds in a fleet that `create` has made."""
-    found, _ = await store.rebuilds.compare(FLEET, put_arguments(fleet, "{}", None))
+    found, _ = await store.rebuilds.compare(name, put_arguments(fleet, "{}", None))
     return found.sentences
 
 

@@ -8,8 +8,6 @@ from time import monotonic
 
 import pytest
 
-from slta.audit import audit_fleet
-from slta.fleet_file import Specs
 from slta.models import PoolSpec
 from slta.store import Store, StoreSettings
 from testbed.cluster_nodes import Node
@@ -19,7 +17,7 @@ from tests import rawstate
 from tests.audit import violations
 from tests.store.cluster.witness import AGAIN, ROOMY, calling
 from tests.store.conftest import Calls
-from tests.store.fleets import create
+from tests.store.fleets import create, findings
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +43,7 @@ CALLS: dict[str, Call] = {
     "tick": tick,
     "configure": lambda store, fleet: store.fleets.configure(fleet, ROOMY, "{}"),
     "delete": lambda store, fleet: store.fleets.delete(fleet),
-    "audit": lambda store, fleet: audit_fleet(store, Specs(), fleet),
+    "audit": lambda store, fleet: findings(store, ROOMY, fleet),
 }
 
 

@@ -10,8 +10,6 @@ from unittest.mock import Mock
 import pytest
 from redis.exceptions import MovedError
 
-from slta.audit import audit_fleet
-from slta.fleet_file import Specs
 from slta.models import errors
 from slta.store import Store, StoreSettings
 from slta.store._client import connections
@@ -21,7 +19,7 @@ from testbed.awaiting import DEADLINE_SECONDS
 from testbed.cluster_nodes import Node
 from testbed.clusters import Cluster
 from tests.store.conftest import Calls
-from tests.store.fleets import TWO_CLASSES, create, spec
+from tests.store.fleets import TWO_CLASSES, create, findings, spec
 from tests.store.moving import PATIENT
 
 pytestmark = pytest.mark.slow
@@ -36,7 +34,7 @@ async def store(nodes: Cluster, calls: Calls) -> AsyncIterator[Store]:
         await create(store, spec(*TWO_CLASSES), {"small": 2, "large": 2}, nodes.fleet_on(master))
     yield store
     for fleet in await store.fleets.names():
-        assert (await audit_fleet(store, Specs(), fleet)).sentences == []
+        assert await findings(store, spec(*TWO_CLASSES), fleet) == []
     await store.close()
 
 

@@ -76,7 +76,7 @@ class Witness:
         with nodes.owner(self.fleet).client() as redis:
             records = redis.hgetall(f"{{{self.fleet}}}:sessions")
             broken = violations(redis, self.fleet)
-        live = {session: record.split()[4] for session, record in records.items()}
+        live = {session: record.split()[0] for session, record in records.items()}
         lost = [session for session, pool in self.pools.items() if live.get(session) != pool]
         leaked = live.keys() - self.pools.keys()
         return [*self.contradictions, *(f"lost: {id_}" for id_ in lost), *(f"leaked: {id_}" for id_ in leaked), *broken]
