@@ -12,7 +12,7 @@ import httpx
 from redis import Redis
 
 from slta.api.app import build_api
-from slta.api.http.dependencies import Exposition
+from slta.api.http.api_route import Exposition
 from slta.auth.keys import Access
 from slta.calculations.client import Calculator
 from slta.calculations.worker import excesses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slta.api.http.dependencies import Exposition
+from slta.api.http.api_route import Exposition
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
 from slta.models.scrape import Scrape

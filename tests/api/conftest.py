@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from slta.api.app import build_api
-from slta.api.http.dependencies import Exposition
+from slta.api.http.api_route import Exposition
 from slta.auth.keys import Access
 from slta.core.policies import POLICIES, Policy
 from slta.fleet_file import Specs

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from redis import Redis
 
 from slta.api.app import build_api, fast_path_of
-from slta.api.http.dependencies import Exposition
+from slta.api.http.api_route import Exposition
 from slta.api.http.guards import LOOPBACK_HOSTS
 from slta.auth.keys import Access, generate_key
 from slta.fleet_file import Specs

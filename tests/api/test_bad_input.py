@@ -9,8 +9,8 @@ import pytest
 from redis import Redis
 
 from slta.api.http.bodies import read_body
-from slta.api.http.context import RequestContext
-from slta.api.http.problems import HttpError
+from slta.api.http.guards import RequestContext
+from slta.api.http.responses import HttpError
 from tests.api.conftest import Api, dumped, refusal
 from tests.api.worst_bodies import CALLS
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slta.api.app import build_api
-from slta.api.http.dependencies import dependencies_of
+from slta.api.http.api_route import dependencies_of
 from slta.auth.byte_budget import ByteBudget
 from slta.auth.keys import Access, generate_key
 from slta.metrics import Metrics

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from slta.api.app import build_api
-from slta.api.http import worker
+from slta.api.http import bodies
 from slta.auth.keys import Access
 from slta.core.limits import MAX_CLASSES, MAX_LEVELS, MAX_POOLS
 from slta.core.policies import POLICIES
@@ -72,7 +72,7 @@ async def here(store: Store, fleet: str, monkeypatch: pytest.MonkeyPatch) -> Asy
     )  # fmt: skip
     async with served(app) as serving:
         with measured_callbacks() as callbacks, MeasuredThread(callbacks) as thread:
-            monkeypatch.setattr(worker, "_thread", thread)
+            monkeypatch.setattr(bodies, "_thread", thread)
             yield Measured(serving.port, callbacks)
         feeds.close()
 

@@ -11,7 +11,7 @@ import structlog
 from redis import Redis
 from structlog.testing import capture_logs
 
-from slta.api.http.proxy_headers import TrustedProxies
+from slta.api.http.guards import TrustedProxies
 from slta.auth.keys import Access, generate_key
 from slta.runtime import request_log
 from slta.runtime.request_log import RequestLog

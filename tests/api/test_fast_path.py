@@ -14,8 +14,7 @@ from structlog.testing import capture_logs
 
 from slta.api import fast_path as direct_module
 from slta.api.fast_path import FAST_ROUTES
-from slta.api.http.context import RequestContext
-from slta.api.http.guards import RequestGuard
+from slta.api.http.guards import RequestContext, RequestGuard
 from slta.auth.keys import Access, generate_key
 from slta.metrics import Metrics
 from slta.models.request_record import RequestRecord

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from slta.api.http.parsing import BodyParser
+from slta.api.fast_path import read_plain_heartbeats
+from slta.api.http.bodies import BodyParser
 from slta.api.http.route_options import route_options_of
-from slta.api.plain_bodies import read_plain_heartbeats
-from slta.api.pool_schemas import HeartbeatsBody
-from slta.api.routes.heartbeats import send_heartbeats
+from slta.api.routes.pools import send_heartbeats
+from slta.api.schemas import HeartbeatsBody
 from tests.api.conftest import Api
 from tests.api.test_plain_operations import read_strictly
 

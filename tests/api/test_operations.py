@@ -10,8 +10,8 @@ import pytest
 from fastapi import FastAPI
 
 from slta.api.app import build_api
-from slta.api.http.dependencies import dependencies_of
-from slta.api.routes.operations import SLICE
+from slta.api.http.api_route import dependencies_of
+from slta.api.routes.sessions import SLICE
 from slta.api.schemas import MAX_OPERATIONS
 from slta.auth.keys import Access, generate_key
 from slta.auth.rate_limit import Rate

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from slta.api.http import parsing
-from slta.api.http.parsing import INLINE_BYTES, BodyParser
-from slta.api.http.problems import HttpError
+from slta.api.http import bodies
+from slta.api.http.bodies import INLINE_BYTES, BodyParser
+from slta.api.http.responses import HttpError
 from slta.api.http.route_options import route_options_of
-from slta.api.routes.operations import operate
+from slta.api.routes.sessions import operate
 from slta.api.schemas import OperationsBody
 from slta.parsing.strict_json import parse
 from tests.api.worst_bodies import compact
@@ -33,7 +33,7 @@ async def test_a_body_that_is_large_or_has_many_parts_is_parsed_by_the_worker(
         threads.append(get_ident())
         return parse(body, max_members)
 
-    monkeypatch.setattr(parsing, "parse", noted)
+    monkeypatch.setattr(bodies, "parse", noted)
     body = compact({"operations": [FOUR_PARTS] * operations}).ljust(size)
     with suppress(HttpError):  # of more than 1,000
         await BodyParser(OperationsBody, route_options_of(operate)).read(body)

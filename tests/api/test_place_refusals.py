@@ -11,7 +11,7 @@ from unittest.mock import AsyncMock
 import pytest
 from redis import Redis
 
-from slta.api.http.problems import PROBLEM_JSON
+from slta.api.http.responses import PROBLEM_JSON
 from slta.auth.keys import Access, generate_key
 from slta.auth.rate_limit import Rate
 from slta.models import errors

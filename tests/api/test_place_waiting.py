@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slta.api.routes import place as place_module
+from slta.api.routes import sessions as place_module
 from slta.store import Store
 from testbed.faults import Proxy
 from tests.api.conftest import Api, NewClient, refusal

@@ -9,14 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slta.api.http.parsing import BodyParser
-from slta.api.http.problems import HttpError, problem_of
-from slta.api.http.responses import response_with
+from slta.api.fast_path import MAX_BYTES, plain_session_reader, read_plain_operations
+from slta.api.http.bodies import BodyParser
+from slta.api.http.responses import HttpError, problem_of, response_with
 from slta.api.http.route_options import route_options_of
-from slta.api.plain_bodies import MAX_BYTES, plain_session_reader, read_plain_operations
-from slta.api.routes.operations import operate
-from slta.api.routes.outcomes import write_outcome
-from slta.api.routes.sessions import assign, complete
+from slta.api.routes.sessions import assign, complete, operate, write_outcome
 from slta.api.schemas import AssignBody, CompleteBody, OperationsBody
 from slta.models import errors
 from slta.store import OperationRequest

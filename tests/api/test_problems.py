@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from slta.api.http.codes import ERRORS
-from slta.api.http.problems import HttpError, problem_of
+from slta.api.http.openapi import ERRORS
+from slta.api.http.responses import HttpError, problem_of
 from slta.models.errors import DispatchError, NoCapacityError, RepairFailedError, SessionEndedError
 
 

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from slta.api.http.proxy_headers import TrustedProxies
+from slta.api.http.guards import TrustedProxies
 
 PROXIES = TrustedProxies([ip_network("10.0.0.0/8"), ip_network("::1")])
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from slta.api.http.worker import in_worker
+from slta.api.http.bodies import in_worker
 from slta.api.routes import observations
 from slta.scaling import advisor
 from testbed.in_process import TINY, Service, service_in_process, tick

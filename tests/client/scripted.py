@@ -9,7 +9,7 @@ from pathlib import Path
 from types import coroutine
 from typing import TypeVar
 
-from slta.api.http.codes import MEANINGS
+from slta.api.http.openapi import MEANINGS
 from slta_client.breaker import Breaker
 from slta_client.calls import Send
 from slta_client.endpoints import Endpoints

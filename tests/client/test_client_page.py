@@ -11,7 +11,7 @@ import pytest
 
 import slta_client
 from slta import release
-from slta.api.http.codes import MEANINGS
+from slta.api.http.openapi import MEANINGS
 from slta_client import metrics, replies
 from slta_client.rules import OWN, Rule, rule_of
 from testbed.live_fleet import Fleet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from slta.api.http.codes import MEANINGS
+from slta.api.http.openapi import MEANINGS
 from slta_client.replies import of_status
 
 FILE = Path(__file__).parents[2] / "clients/python/slta_client/codes.py"

@@ -10,7 +10,7 @@ from starlette.routing import Match
 
 from slta.api.http.api_route import ApiRoute
 from slta.api.http.openapi import codes_of
-from slta.api.http.problems import PROBLEM_JSON
+from slta.api.http.responses import PROBLEM_JSON
 
 
 class Witness:

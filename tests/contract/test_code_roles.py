@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
-from slta.api.http.codes import ERRORS, MEANINGS, OF_PROXIES
+from slta.api.http.openapi import ERRORS, MEANINGS, OF_PROXIES
 from slta_client.replies import Reply
 from slta_client.rules import rule_of
 from slta_integrations.follow.operations import is_final

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from slta.api.http.codes import ERRORS, MEANINGS
+from slta.api.http.openapi import ERRORS, MEANINGS
 from slta.models import errors
 from tests.contract.document import openapi
 

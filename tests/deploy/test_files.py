@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from deploy import make_secrets
-from slta.api.http.proxy_headers import TrustedProxies
+from slta.api.http.guards import TrustedProxies
 from slta.auth.keys import Access, Principal
 from slta.runtime.settings import Settings
 

@@ -16,9 +16,8 @@ from deploy import objective
 from deploy.identity import INSTALLATION, RUNBOOK_URL
 from deploy.prometheus import write_rules
 from slta.api.http.api_route import ApiRoute
-from slta.api.http.codes import ERRORS
-from slta.api.http.openapi import SERVER, codes_of
-from slta.api.routes.place import router as placement
+from slta.api.http.openapi import ERRORS, SERVER, codes_of
+from slta.api.routes.sessions import router as placement
 from slta.metrics.process_metrics import PLACEMENT_MISTAKES
 from slta.metrics.request_counts import REQUESTS
 from slta.models import errors

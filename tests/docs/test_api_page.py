@@ -11,9 +11,8 @@ from typing import Any
 from starlette.routing import Route
 
 from slta.api.app import build_api
-from slta.api.http.codes import ERRORS, MEANINGS, OF_PROXIES
-from slta.api.http.openapi import EXAMPLES
-from slta.api.http.problems import HttpError, problem_of
+from slta.api.http.openapi import ERRORS, EXAMPLES, MEANINGS, OF_PROXIES
+from slta.api.http.responses import HttpError, problem_of
 from slta.auth.keys import Access
 from tests.docs.examples import MARKED, PAGE, play
 from tests.docs.pages import PAGES, ROOT, Page

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from slta.api.http.codes import ERRORS
+from slta.api.http.openapi import ERRORS
 from slta.cli.commands import app
 from slta.models.errors import REFUSE_ASSIGN, AdviceWithheldError
 from slta_client.replies import Reply

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic_core import PydanticUndefined
 
-from slta.api.http.codes import MEANINGS
+from slta.api.http.openapi import MEANINGS
 from slta.metrics.definitions import Row
 from slta.metrics.exposition import FLEETS_ROW, LINK_ROWS
 from slta.metrics.families import FLEET_ROWS

@@ -9,7 +9,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from slta.api.app import build_api
-from slta.api.http.proxy_headers import TrustedProxies
+from slta.api.http.guards import TrustedProxies
 from slta.auth.keys import Access
 from slta.models.request_record import Author, Event, RequestRecord
 from slta.runtime import request_log

@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 
 from slta.api.app import build_api, fast_path_of
-from slta.api.http.route_rules import RouteRules
+from slta.api.http.route_options import RouteRules
 from slta.auth.keys import Access
 from slta.auth.rate_limit import Rate
 from slta.server import framing, request_head

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from slta.api.app import build_api
-from slta.api.http.route_rules import COMMON
+from slta.api.http.route_options import COMMON
 from slta.auth.keys import Access
 from slta.server import connection_limits, framing, protocol, request_head
 from tests.api.conftest import no_metrics

@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from slta.api.http.codes import ERRORS
+from slta.api.http.openapi import ERRORS
 from slta.models import PoolSpec, errors
 from slta.models.request_record import MAX_WORD, Action, Author, Event, Facts
 from slta.store import Store

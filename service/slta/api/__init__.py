@@ -3,10 +3,9 @@
 | module | owns |
 |---|---|
 | app | `build_api`: the FastAPI application with its middleware |
-| fast_path | hot routes without FastAPI |
-| plain_bodies | fast readers of batches and heartbeats in their plain form |
+| fast_path | hot routes without FastAPI, and fast readers of bodies in their plain form |
 | http | what all routes share: guards, authorization, bodies, responses, problems, OpenAPI |
 | endpoint_cache | shared copies of the endpoints of fleets |
 | routes | the endpoints, one module for each resource |
-| schemas, pool_schemas | request and response models |
+| schemas | request and response models |
 """

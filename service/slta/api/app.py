@@ -10,14 +10,11 @@ from fastapi import APIRouter, FastAPI
 from slta.api.endpoint_cache import EndpointCache
 from slta.api.fast_path import FastPath
 from slta.api.http import docs_page
-from slta.api.http.api_route import refuse_without_route
+from slta.api.http.api_route import Dependencies, RenderMetrics, refuse_without_route
 from slta.api.http.authorization import Authorizer
-from slta.api.http.dependencies import Dependencies, RenderMetrics
-from slta.api.http.guards import LOOPBACK_HOSTS, BeginRequest, RequestGuard
-from slta.api.http.middleware import GuardMiddleware
-from slta.api.http.problems import type_prefix
-from slta.api.http.proxy_headers import TrustedProxies
-from slta.api.routes import endpoints, fleets, heartbeats, observations, operations, place, pools, probes, sessions
+from slta.api.http.guards import LOOPBACK_HOSTS, BeginRequest, GuardMiddleware, RequestGuard, TrustedProxies
+from slta.api.http.responses import type_prefix
+from slta.api.routes import fleets, observations, pools, probes, sessions
 from slta.auth.keys import Access
 from slta.auth.rate_limit import Rate
 from slta.fleet_file import Specs
@@ -25,10 +22,7 @@ from slta.models.request_record import RequestRecord
 from slta.scaling.advisor import Advisor
 from slta.store import Store
 
-ROUTERS = tuple(
-    module.router
-    for module in (sessions, place, operations, heartbeats, pools, endpoints, fleets, observations, probes)
-)
+ROUTERS = tuple(module.router for module in (sessions, pools, fleets, observations, probes))
 """Busiest first: routes are matched in order."""
 
 

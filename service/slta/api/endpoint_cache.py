@@ -11,8 +11,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from slta.api.http.bodies import in_worker
 from slta.api.http.responses import as_json
-from slta.api.http.worker import in_worker
 from slta.core.fleet import FleetSpec
 from slta.fleet_file import Specs
 from slta.models.errors import StoreUnavailableError

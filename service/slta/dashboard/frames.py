@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slta.api.http.worker import in_worker
+from slta.api.http.bodies import in_worker
 from slta.core.fleet import FleetSpec
 from slta.dashboard.events import Damage, Estimate, Frame, show_policy
 from slta.dashboard.history import FleetHistory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from slta.api.http.worker import in_worker
+from slta.api.http.bodies import in_worker
 from slta.core.fleet import FleetSpec
 from slta.models import MICROSECONDS, Integrals, Snapshot
 from slta.store import Store

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from slta.api.http.worker import in_worker
+from slta.api.http.bodies import in_worker
 from slta.core.fleet import FleetSpec
 from slta.dashboard.frames import WINDOW_SECONDS
 from slta.fleet_file import Specs

@@ -11,10 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Send
 
-from slta.api.http.api_route import ApiRoute
-from slta.api.http.dependencies import ThePrincipal, TheStore
-from slta.api.http.problems import HttpError
-from slta.api.http.responses import is_known
+from slta.api.http.api_route import ApiRoute, ThePrincipal, TheStore
+from slta.api.http.responses import HttpError, is_known
 from slta.api.http.route_options import allow, public
 from slta.api.schemas import FleetName, json_response
 from slta.dashboard.about import About

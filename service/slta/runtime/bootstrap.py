@@ -14,8 +14,7 @@ from fastapi import FastAPI
 
 from slta import release
 from slta.api.app import build_api, fast_path_of
-from slta.api.http.guards import LOOPBACK_HOSTS
-from slta.api.http.proxy_headers import TrustedProxies
+from slta.api.http.guards import LOOPBACK_HOSTS, TrustedProxies
 from slta.auth.keys import Access
 from slta.core.policies import POLICIES, Policy
 from slta.dashboard import About, FleetStreams, dashboard_router, links

@@ -14,10 +14,9 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from slta.api.fast_path import FastPath, FastRequest
-from slta.api.http.context import RequestContext
-from slta.api.http.guards import PROBES
-from slta.api.http.problems import CLOSE, HttpError
-from slta.api.http.route_rules import RULES_KEY, rules_of
+from slta.api.http.guards import PROBES, RequestContext
+from slta.api.http.responses import CLOSE, HttpError
+from slta.api.http.route_options import RULES_KEY, rules_of
 from slta.server.connection_limits import REQUEST_SECONDS, SHED_PAUSE_SECONDS, STALLED_SECONDS, ConnectionLimits
 from slta.server.exchange import Exchange
 from slta.server.framing import RequestReader

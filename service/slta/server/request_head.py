@@ -11,8 +11,8 @@ import httptools
 from starlette.types import Scope
 
 from slta.api.fast_path import FastPath, FastRequest
-from slta.api.http.problems import CLOSE, HttpError
-from slta.api.http.route_rules import COMMON, RULES_KEY, rules_of
+from slta.api.http.responses import CLOSE, HttpError
+from slta.api.http.route_options import COMMON, RULES_KEY, rules_of
 
 HEAD_END = b"\r\n\r\n"
 MAX_HEADER_BYTES = 16_384

@@ -13,7 +13,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "a client that leaves ends the reading of the others": row("api/endpoint_cache.py", "of", "asyncio.shield", ""),
     "of two session ids the last one counts": row(
-        "api/http/route_rules.py", "PLACEMENT", 'Session-Id", "X-Slta-Lease", "X-Slta-Session-Type"', 'Slta-Lease",'
+        "api/http/route_options.py", "PLACEMENT", 'Session-Id", "X-Slta-Lease", "X-Slta-Session-Type"', 'Slta-Lease",'
     ),
     "an answer that breaks off holds its reading": row(
         "metrics/readings.py", "being_sent", "senders -= 1", "senders -= 0"

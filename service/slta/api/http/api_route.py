@@ -1,13 +1,12 @@
-"""A FastAPI route class with authorization and strict body parsing before the endpoint."""
+"""A FastAPI route class with authorization and strict body parsing; dependencies and pages for endpoints."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from functools import partial, update_wrapper
 from inspect import cleandoc
-from typing import Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn, TypeVar
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
@@ -15,13 +14,118 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from slta.api.http.context import context_of
-from slta.api.http.dependencies import dependencies_of
-from slta.api.http.parsing import BodyParser
-from slta.api.http.problems import HttpError
-from slta.api.http.responses import ApiResponse
+from slta.api.endpoint_cache import EndpointCache
+from slta.api.http.authorization import Authorizer
+from slta.api.http.bodies import BodyParser
+from slta.api.http.guards import RequestContext, context_of
+from slta.api.http.responses import ApiResponse, HttpError, starlette_response
 from slta.api.http.route_options import route_options_of
-from slta.parsing import explain
+from slta.auth.keys import Principal
+from slta.fleet_file import Specs
+from slta.models.request_record import Author
+from slta.models.scrape import Scrape
+from slta.parsing import NAME_PATTERN, explain
+from slta.scaling.advisor import Advisor
+from slta.store import Store
+
+Exposition = tuple[AsyncGenerator[bytes], Mapping[str, str]]
+"""Metrics exposition as chunks, and its headers."""
+RenderMetrics = Callable[[Scrape], Awaitable[Exposition]]
+"""Render the exposition that a scrape asks for."""
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """Dependencies of one application."""
+
+    store: Store
+    specs: Specs
+    endpoints: EndpointCache
+    advisor: Advisor
+    authorizer: Authorizer
+    render_metrics: RenderMetrics
+    is_ending: Callable[[], bool]
+
+
+def dependencies_of(app: FastAPI) -> Dependencies:
+    """Dependencies that `build_api` has set."""
+    dependencies: Dependencies = app.state.dependencies
+    return dependencies
+
+
+def _of_application(name: str) -> Any:  # noqa: ANN401 - FastAPI's own type is not exported
+    async def dependency(request: Request) -> object:
+        return getattr(dependencies_of(request.app), name)
+
+    return Depends(dependency)
+
+
+async def _dependencies(request: Request) -> Dependencies:
+    return dependencies_of(request.app)
+
+
+async def _context(request: Request) -> RequestContext:
+    return context_of(request.scope)
+
+
+async def _principal(request: Request) -> Principal:
+    return context_of(request.scope).principal
+
+
+async def _author(request: Request) -> Author:
+    """Author of a change; the resulting events are logged when the request ends."""
+    context = context_of(request.scope)
+    context.author = Author(context.request_id, context.principal.key_id, context.address)
+    return context.author
+
+
+TheDependencies = Annotated[Dependencies, Depends(_dependencies)]
+TheStore = Annotated[Store, _of_application("store")]
+TheSpecs = Annotated[Specs, _of_application("specs")]
+TheEndpoints = Annotated[EndpointCache, _of_application("endpoints")]
+TheAdvisor = Annotated[Advisor, _of_application("advisor")]
+TheMetrics = Annotated[RenderMetrics, _of_application("render_metrics")]
+TheContext = Annotated[RequestContext, Depends(_context)]
+ThePrincipal = Annotated[Principal, Depends(_principal)]
+TheAuthor = Annotated[Author, Depends(_author)]
+
+
+MAX_LIMIT = 1000
+Entry = TypeVar("Entry")
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="largest number of entries of the page")]
+CURSOR = "`next_cursor` of the previous page"
+Number = Annotated[str | None, Query(pattern="^[0-9]{1,9}$", description=CURSOR)]
+Name = Annotated[str | None, Query(pattern=NAME_PATTERN, description=CURSOR)]
+
+
+class Paging(NamedTuple):
+    """Page that a request asks for: at most `limit` entries, from the first on without a `cursor`."""
+
+    cursor: str | None
+    limit: int
+
+    def cut(self, entries: Mapping[str, Entry]) -> tuple[list[Entry], str | None]:
+        """The entries whose keys follow the cursor, and the next cursor; `entries` are in ascending order of keys.
+
+        An entry that is there from the first page to the last is on exactly one of them.
+        """
+        keys = [key for key in entries if key > (self.cursor or "")]
+        page = keys[: self.limit]
+        return [entries[key] for key in page], page[-1] if len(keys) > len(page) else None
+
+
+async def _by_number(cursor: Number = None, limit: Limit = 100) -> Paging:
+    return Paging(cursor, limit)
+
+
+async def _by_name(cursor: Name = None, limit: Limit = 100) -> Paging:
+    return Paging(cursor, limit)
+
+
+ByNumber = Annotated[Paging, Depends(_by_number)]
+ByName = Annotated[Paging, Depends(_by_name)]
+"""Pages of a list with numbers, or names, as cursors."""
+
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Endpoint = Callable[..., Coroutine[Any, Any, Response | ApiResponse]]
@@ -86,11 +190,6 @@ def _with_starlette_response(endpoint: Endpoint) -> Callable[..., Coroutine[Any,
 async def _respond(endpoint: Endpoint, *args: Any, **options: Any) -> Response:  # noqa: ANN401 - handed on
     response = await endpoint(*args, **options)
     return starlette_response(response) if isinstance(response, ApiResponse) else response
-
-
-def starlette_response(response: ApiResponse) -> Response:
-    """Convert an ApiResponse to a Starlette Response."""
-    return Response(response.body, response.status, dict(response.headers), response.content_type or None)
 
 
 class ParsedRequest(Request):

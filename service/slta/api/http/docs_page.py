@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from slta.api.http.api_route import ApiRoute
+from slta.api.http.bodies import in_worker
 from slta.api.http.openapi import describe
-from slta.api.http.problems import PROBLEM_JSON
+from slta.api.http.responses import PROBLEM_JSON
 from slta.api.http.route_options import public
-from slta.api.http.worker import in_worker
 
 router = APIRouter(route_class=ApiRoute, include_in_schema=False)
 

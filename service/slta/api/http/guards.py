@@ -1,22 +1,113 @@
-"""Request guards: request id, path, Host and cross-site checks before routing; and errors to responses after it."""
+"""Request guards: request id, path, Host and cross-site checks before routing; errors to responses after it.
 
-from __future__ import annotations
+A guard makes the context of a request: id, headers, the client address according to trusted proxies, principal. The
+outermost ASGI middleware runs it, and adds security headers to every response.
+"""
 
+import ipaddress
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from random import randbytes
 from time import monotonic
 
 import structlog
-from starlette.types import Scope
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from slta.api.http.context import RequestContext
-from slta.api.http.problems import EXPECTED, URN, HttpError, problem_code
-from slta.api.http.proxy_headers import TrustedProxies
-from slta.api.http.responses import ApiResponse
-from slta.api.http.route_rules import RULES_KEY, rules_of
-from slta.models.request_record import RequestRecord
+from slta.api.http.responses import (
+    EXPECTED,
+    SAFE_HEADERS,
+    URN,
+    ApiResponse,
+    HttpError,
+    problem_code,
+    starlette_response,
+)
+from slta.api.http.route_options import COMMON, RULES_KEY, RouteRules, rules_of
+from slta.auth.keys import ANONYMOUS, Principal
+from slta.models.request_record import Author, RequestRecord
+
+SCOPE_KEY = "service.request"
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """Context of a request. `headers` have lower-case names; `address` is '' if the socket has none.
+
+    `arrived` is in seconds of the event loop's clock. The authorizer sets `principal` and `fleet` (ANONYMOUS and ''
+    before, and on public routes), `shed` if it refused the request because of overload, `reserved_bytes` of the body
+    budget, and `unused_charge`: operations charged to the rate limit that the batch is not yet known to have. `author`
+    is set for routes that change a fleet, `problem` is the code of the problem document of the response.
+    `rules` are those of its path, `problem_types` the `type_prefix` of problem documents.
+    """
+
+    request_id: str
+    headers: Mapping[bytes, bytes]
+    address: str
+    arrived: float
+    principal: Principal = ANONYMOUS
+    fleet: str = ""
+    shed: bool = False
+    author: Author | None = None
+    problem: str = ""
+    reserved_bytes: int = 0
+    unused_charge: int = 0
+    rules: RouteRules = COMMON
+    problem_types: str = URN
+
+    @property
+    def content_length(self) -> int | None:
+        """Content-Length, None without one; of more than 19 digits the first."""
+        length = self.headers.get(b"content-length", b"")
+        return int(length[:19]) if length.isdigit() else None
+
+    def header(self, name: bytes) -> str | None:
+        """Value of a header, or None."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+
+def context_of(scope: Scope) -> RequestContext:
+    """Context that the middleware has put into the scope."""
+    context: RequestContext = scope[SCOPE_KEY]
+    return context
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class TrustedProxies:
+    """Networks of trusted proxies; X-Forwarded-For of other peers is ignored."""
+
+    def __init__(self, networks: Iterable[Network] = ()) -> None:
+        self._networks = tuple(networks)
+
+    def forwarded_client(self, peer: str, forwarded: str | None) -> str:
+        """The first address that is not a trusted proxy's, from the peer backwards through `forwarded`.
+
+        If all are, or the next entry is not an IP address, the last valid address.
+        """
+        address = peer
+        for hop in reversed((forwarded or "").split(",") if self._networks else ()):
+            if not self.trusts(address) or _parsed(hop.strip()) is None:
+                break
+            address = hop.strip()
+        return address
+
+    def trusts(self, address: str) -> bool:
+        """Whether the address is a trusted proxy's."""
+        parsed = _parsed(address)
+        return parsed is not None and any(parsed in network for network in self._networks)
+
+
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -153,3 +244,52 @@ def _traceback_of(error: Exception) -> dict[str, object]:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     return {"error": type(error).__name__, "traceback": lines[-12:]}
+
+
+class GuardMiddleware:
+    """ASGI middleware around the application."""
+
+    def __init__(self, app: ASGIApp, *, guard: RequestGuard) -> None:
+        self._app = app
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        context = scope[SCOPE_KEY] = self._guard.context(scope)
+        status, inner = 0, context.rules.app_scope(scope)
+
+        async def send_safely(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _with_safe_headers(message.get("headers", ()), context.request_id)
+            elif message.get("more_body") and scope["method"] == "HEAD":  # of a stream nobody awaits the end
+                await send({"type": message["type"]})
+                raise ClientDisconnect
+            await send(message)
+
+        error_response: ApiResponse | None = None
+        try:
+            try:
+                self._guard.begin(scope, context)
+                self._guard.check(scope, context)
+                await self._app(inner, receive, send_safely)
+            except ClientDisconnect:
+                pass
+            except Exception as error:
+                error_response = self._guard.error_response(context, error, started=status > 0)
+                if status:
+                    raise
+            if error_response:  # outside the except block, so that the traceback no longer keeps the body in memory
+                await starlette_response(error_response)(scope, receive, send_safely)
+        finally:
+            self._guard.finish(scope, context, getattr(inner.get("route"), "path", None), status)
+
+
+def _with_safe_headers(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+    own = [pair for pair in headers if pair[0] != b"server"]
+    names = {name for name, _ in own}
+    return [*own, *(pair for pair in SAFE_HEADERS if pair[0] not in names), (b"x-request-id", request_id.encode())]

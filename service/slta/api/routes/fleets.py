@@ -9,9 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header
 from starlette.responses import Response
 
-from slta.api.http.api_route import ApiRoute
-from slta.api.http.dependencies import TheAuthor, ThePrincipal, TheSpecs, TheStore
-from slta.api.http.paging import ByName, ByNumber
+from slta.api.http.api_route import ApiRoute, ByName, ByNumber, TheAuthor, ThePrincipal, TheSpecs, TheStore
 from slta.api.http.route_options import FLEET_BODY, FLEET_PARTS, allow
 from slta.api.schemas import Events, FleetBody, FleetName, FleetNames, RepairBody, json_response
 from slta.audit import repair_fleet

@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from slta.api.http.api_route import ApiRoute
-from slta.api.http.dependencies import TheAdvisor, TheSpecs, TheStore
-from slta.api.http.problems import HttpError
+from slta.api.http.api_route import ApiRoute, TheAdvisor, TheSpecs, TheStore
+from slta.api.http.bodies import in_worker
+from slta.api.http.responses import HttpError
 from slta.api.http.route_options import allow
-from slta.api.http.worker import in_worker
 from slta.api.schemas import FleetName, json_response
 from slta.core.scaling.advice import Advice, advise
 from slta.core.scaling.settings import Scale

@@ -1,30 +1,41 @@
-"""Pool endpoints: create, move, remove, drain, fail, and reconcile with a pool's own list of sessions."""
+"""Pool endpoints: create, move, remove, drain, fail, reconcile; heartbeats and the mass-loss guard; addresses."""
 
-from __future__ import annotations
+import asyncio
+from typing import Annotated, Any
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import Response
 
-from slta.api.http.api_route import ApiRoute
-from slta.api.http.dependencies import TheAuthor, ThePrincipal, TheStore
-from slta.api.http.paging import ByName, ByNumber
-from slta.api.http.pool_access import quota_of, readable, require_pools
-from slta.api.http.problems import HttpError
+from slta.api.http.api_route import (
+    ApiRoute,
+    ByName,
+    ByNumber,
+    TheAuthor,
+    TheContext,
+    TheDependencies,
+    TheEndpoints,
+    ThePrincipal,
+    TheStore,
+)
+from slta.api.http.authorization import quota_of, readable, require_pools
+from slta.api.http.bodies import in_worker
+from slta.api.http.openapi import TEXT
+from slta.api.http.responses import ApiResponse, HttpError, as_json, is_known
 from slta.api.http.route_options import BATCH_BODY, SMALL_PARTS, allow
-from slta.api.http.worker import in_worker
-from slta.api.pool_schemas import (
+from slta.api.schemas import (
     MAX_LISTED_SESSIONS,
     MAX_POOLS,
     DrainBody,
+    FleetName,
+    GuardBody,
+    HeartbeatsBody,
     PoolBody,
     PoolId,
     PoolsBody,
     PoolSessionsBody,
     PoolStatusBody,
+    json_response,
 )
-from slta.api.schemas import FleetName, json_response
 from slta.core.session_types import DEFAULT_TYPE
 from slta.models import (
     Pool,
@@ -38,15 +49,50 @@ from slta.models import (
     Status,
     errors,
 )
-from slta.models.heartbeats import Liveness
+from slta.models.heartbeats import Beats, GuardEnded, Liveness
 from slta.parsing import NAME_PATTERN
 from slta.parsing.pool_attributes import MAX_LABEL_BYTES, MAX_LABELS
+from slta.views.endpoints import Endpoints
 
-router = APIRouter(prefix="/v1/fleets/{fleet}/pools", tags=["pools"], route_class=ApiRoute)
+router = APIRouter(prefix="/v1/fleets/{fleet}", tags=["pools"], route_class=ApiRoute)
 
 MAX_READS = 10
 """Calls of the store for one page, of `POOLS_PER_CALL` pools each. None holds an event loop for 20 ms."""
 CREATING = (errors.UnknownClassError, errors.PoolLimitError, errors.PoolQuotaError)
+
+
+@router.post("/pools/heartbeats", responses={200: {"model": Beats}})
+@allow(
+    {"pool"},
+    body_bytes=BATCH_BODY,
+    body_parts=(7 + MAX_LABELS) * MAX_POOLS,
+    hot="pools",
+    refuses=(errors.PoolNotAllowedError,),
+)
+async def send_heartbeats(
+    fleet: FleetName, body: HeartbeatsBody, dependencies: TheDependencies, context: TheContext
+) -> ApiResponse:
+    """Renew the leases of pools, or begin them.
+
+    A pool whose lease runs out is `lost` and takes no sessions until its next heartbeat.
+    """
+    heartbeats = body.rows
+    require_pools(context.principal, [pool_id for pool_id, *_ in heartbeats])
+    return ApiResponse(200, as_json(await dependencies.store.pools.beat(fleet, heartbeats, context.arrived)))
+
+
+@router.post("/pools/guard", responses={200: {"model": GuardEnded}})
+@allow({"pool"}, refuses=(errors.UnknownClassError, errors.PoolNotAllowedError))
+async def end_guard(
+    fleet: FleetName, body: GuardBody, store: TheStore, author: TheAuthor, principal: ThePrincipal
+) -> Response:
+    """End the mass-loss guard of a class, or of all classes.
+
+    While the guard is on, pools whose leases have run out stay in service as `unconfirmed`, as so many losses at
+    once are more likely to be those of a network. This call makes them `lost`.
+    """
+    require_pools(principal, None)
+    return json_response(await store.pools.end_guard(fleet, body.pool_class, author))
 
 
 async def _wanted(
@@ -57,7 +103,7 @@ async def _wanted(
     return PoolFilter(status, liveness, pool_class)
 
 
-@router.get("", responses={200: {"model": PoolPage}})
+@router.get("/pools", responses={200: {"model": PoolPage}})
 @allow({"read", "pool"}, refuses=(errors.UnknownClassError,))
 async def list_pools(
     fleet: FleetName,
@@ -81,7 +127,7 @@ async def list_pools(
     return await in_worker(json_response, PoolPage(pools=pools, next_cursor=cursor))
 
 
-@router.post("", responses={200: {"model": PoolsAdded}})
+@router.post("/pools", responses={200: {"model": PoolsAdded}})
 @allow(
     {"pool"},
     body_bytes=BATCH_BODY,
@@ -103,7 +149,7 @@ async def add_pools(
     return json_response(await store.pools.add(fleet, pools, author, quota_of(principal, pools)))
 
 
-@router.post("/status", responses={200: {"model": PoolsChanged}})
+@router.post("/pools/status", responses={200: {"model": PoolsChanged}})
 @allow(
     {"pool"},
     body_bytes=BATCH_BODY,
@@ -121,7 +167,7 @@ async def set_pool_statuses(
     return json_response(await store.pools.set_statuses(fleet, body.status, body.pools, author, body.drain))
 
 
-@router.get("/{pool_id}", responses={200: {"model": Pool}})
+@router.get("/pools/{pool_id}", responses={200: {"model": Pool}})
 @allow({"read", "pool"}, refuses=(errors.UnknownPoolError,))
 async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Response:
     """Get a pool.
@@ -131,7 +177,7 @@ async def get_pool(fleet: FleetName, pool_id: PoolId, store: TheStore) -> Respon
     return json_response(await store.pools.get(fleet, pool_id))
 
 
-@router.put("/{pool_id}", responses={200: {"model": Pool}, 201: {"model": Pool}})
+@router.put("/pools/{pool_id}", responses={200: {"model": Pool}, 201: {"model": Pool}})
 @allow({"pool"}, body_parts=2 * MAX_LABEL_BYTES, refuses=(*CREATING, errors.PoolNotEmptyError))
 async def put_pool(
     fleet: FleetName, pool_id: PoolId, body: PoolBody, store: TheStore, author: TheAuthor, principal: ThePrincipal
@@ -146,7 +192,7 @@ async def put_pool(
     return json_response(moved, 201 if created else 200)
 
 
-@router.delete("/{pool_id}", status_code=204)
+@router.delete("/pools/{pool_id}", status_code=204)
 @allow({"pool"}, refuses=(errors.UnknownPoolError, errors.PoolNotEmptyError))
 async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Remove an empty pool.
@@ -157,7 +203,7 @@ async def delete_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author
     return Response(status_code=204)
 
 
-@router.post("/{pool_id}/drain", responses={200: {"model": Pool}})
+@router.post("/pools/{pool_id}/drain", responses={200: {"model": Pool}})
 @allow({"pool"}, refuses=(errors.UnknownPoolError,))
 async def drain_pool(
     fleet: FleetName, pool_id: PoolId, body: DrainBody, store: TheStore, author: TheAuthor
@@ -170,7 +216,7 @@ async def drain_pool(
     return json_response(await store.pools.set_status(fleet, pool_id, "draining", author, body.drain))
 
 
-@router.post("/{pool_id}/undrain", responses={200: {"model": Pool}})
+@router.post("/pools/{pool_id}/undrain", responses={200: {"model": Pool}})
 @allow({"pool"}, refuses=(errors.UnknownPoolError,))
 async def undrain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Assign sessions to a pool again.
@@ -180,7 +226,7 @@ async def undrain_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, autho
     return json_response(await store.pools.set_status(fleet, pool_id, "active", author))
 
 
-@router.post("/{pool_id}/fail", responses={200: {"model": PoolFailed}})
+@router.post("/pools/{pool_id}/fail", responses={200: {"model": PoolFailed}})
 @allow({"pool"}, refuses=(errors.UnknownPoolError,))
 async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: TheAuthor) -> Response:
     """Stop assigning sessions to a pool and end its live sessions.
@@ -190,7 +236,7 @@ async def fail_pool(fleet: FleetName, pool_id: PoolId, store: TheStore, author: 
     return json_response(await store.pools.fail(fleet, pool_id, author))
 
 
-@router.get("/{pool_id}/sessions", responses={200: {"model": PoolSessions}})
+@router.get("/pools/{pool_id}/sessions", responses={200: {"model": PoolSessions}})
 @allow({"read", "pool"}, refuses=(errors.UnknownPoolError,))
 async def list_pool_sessions(fleet: FleetName, pool_id: PoolId, paging: ByName, store: TheStore) -> Response:
     """List the sessions on a pool.
@@ -202,7 +248,7 @@ async def list_pool_sessions(fleet: FleetName, pool_id: PoolId, paging: ByName, 
     return json_response(PoolSessions(pool_id=pool_id, session_ids=ids, next_cursor=following))
 
 
-@router.put("/{pool_id}/sessions", responses={200: {"model": Reconciliation}})
+@router.put("/pools/{pool_id}/sessions", responses={200: {"model": Reconciliation}})
 @allow(
     {"pool"},
     body_bytes=BATCH_BODY,
@@ -218,3 +264,32 @@ async def put_pool_sessions(fleet: FleetName, pool_id: PoolId, body: PoolSession
     """
     listed = {id_: body.session_types.get(id_, DEFAULT_TYPE) for id_ in body.session_ids}
     return json_response(await store.pools.reconcile(fleet, pool_id, body.as_of, listed))
+
+
+ENDPOINTS_HEADERS: dict[str, Any] = {
+    "ETag": {"description": "of the body, for If-None-Match", "schema": TEXT},
+    "Age": {"description": "seconds since the pools were read, whole", "schema": {"type": "integer", "minimum": 0}},
+}
+IfNoneMatch = Annotated[str | None, Header(description="ETag of an earlier response: 304 if nothing has changed")]
+
+
+@router.get(
+    "/endpoints",
+    responses={
+        200: {"model": Endpoints, "headers": ENDPOINTS_HEADERS},
+        304: {"description": "unchanged since the response with this ETag", "headers": ENDPOINTS_HEADERS},
+    },
+)
+@allow({"assign", "read"})
+async def list_endpoints(fleet: FleetName, endpoints: TheEndpoints, if_none_match: IfNoneMatch = None) -> Response:
+    """List the active pools for clients that place sessions themselves.
+
+    By class: ids, addresses, capacity and occupancies, read about a second ago. While the store is unavailable, up
+    to 10 s ago: see `Age`.
+    """
+    copy = await endpoints.of(fleet)
+    age = int(asyncio.get_running_loop().time() - copy.began)
+    headers = {"ETag": copy.etag, "Age": str(age), "Cache-Control": "private, no-cache"}
+    if is_known(copy.etag, if_none_match):
+        return Response(status_code=304, headers=headers)
+    return Response(copy.body, headers=headers, media_type="application/json")

@@ -12,9 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
-from slta.api.http.api_route import ApiRoute
-from slta.api.http.dependencies import TheDependencies, TheMetrics, ThePrincipal
-from slta.api.http.problems import HttpError
+from slta.api.http.api_route import ApiRoute, TheDependencies, TheMetrics, ThePrincipal
+from slta.api.http.responses import HttpError
 from slta.api.http.route_options import allow, public
 from slta.api.schemas import json_response
 from slta.models.scrape import Part, Scrape
