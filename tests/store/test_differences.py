@@ -15,8 +15,7 @@ from slta.core.utility import LogShareUtility
 from slta.models import Differences, PoolSpec
 from slta.store import Store, StoreSettings
 from slta.store.sessions import report_option
-from slta.views.differences import DifferencesBySource, differences_by_source
-from slta.views.integrals import decode_integrals, encode_integrals
+from slta.views.averages import DifferencesBySource, decode_integrals, differences_by_source, encode_integrals
 from tests.store.conftest import Calls, Clock
 from tests.store.fleets import (
     EACH_POLICY,

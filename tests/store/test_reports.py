@@ -12,7 +12,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies import PLACING
 from slta.models import AlreadyEnded, Choice, PoolSpec, Reported, errors
 from slta.store import Store, StoreSettings
-from slta.views.differences import mean_difference
+from slta.views.averages import mean_difference
 from testbed.in_process import tick
 from tests.audit import violations
 from tests.store.conftest import Calls, Clock

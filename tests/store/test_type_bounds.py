@@ -14,7 +14,7 @@ from slta.fleet_file import FleetFile, Specs
 from slta.models import Integrals, PoolSpec, Ticked
 from slta.runtime.type_bounds import TypeBounds
 from slta.store import Store
-from slta.views.integrals import completed
+from slta.views.averages import completed
 from testbed.in_process import Here
 from tests.store.conftest import Clock
 from tests.store.fleets import FLEET

@@ -12,10 +12,15 @@ from slta.core.session_types.intervals import Interval
 from slta.dashboard.frames import frame
 from slta.models import Snapshot, TypeIntegrals, TypeSnapshot
 from slta.models.errors import UtilitiesChangedError
-from slta.views.averages import averages, least_connections_gap, observe_averages
-from slta.views.counts import SessionCounts
-from slta.views.integrals import completed, decode_integrals, encode_integrals
-from slta.views.session_types import TypeObservation
+from slta.views.averages import (
+    averages,
+    completed,
+    decode_integrals,
+    encode_integrals,
+    least_connections_gap,
+    observe_averages,
+)
+from slta.views.session_types import SessionCounts, TypeObservation
 from slta.views.state import observe_state
 from tests.views.test_views import SCALE, SECOND, SPEC, integrals, snapshot
 

@@ -16,9 +16,14 @@ from slta.core.fleet import FleetSpec
 from slta.fleet_file import FleetFile
 from slta.models import ClassSnapshot, Differences, DifferenceSums, Integrals, Snapshot
 from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
-from slta.views.averages import averages, observe_averages
-from slta.views.differences import differences_by_source, mean_difference
-from slta.views.integrals import decode_integrals, encode_integrals
+from slta.views.averages import (
+    averages,
+    decode_integrals,
+    differences_by_source,
+    encode_integrals,
+    mean_difference,
+    observe_averages,
+)
 from slta.views.state import observe_state
 
 SECOND = 1_000_000

@@ -25,7 +25,7 @@ from slta.metrics.fleet_view import (
     FleetView,
 )
 from slta.models import MICROSECONDS, Integrals
-from slta.views.integrals import difference
+from slta.views.averages import difference
 from slta.views.state import ClassObservation
 
 SESSIONS = ("active", "draining")

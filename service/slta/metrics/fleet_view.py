@@ -16,8 +16,7 @@ from slta.core.scaling.removal import Removal
 from slta.core.scaling.withheld import Withheld
 from slta.metrics.definitions import FamilyFactory, Labels
 from slta.models import AuditResult, ClassSnapshot, Snapshot
-from slta.views.averages import averages, over_window
-from slta.views.integrals import completed
+from slta.views.averages import averages, completed, over_window
 from slta.views.quality import drifts, samples_of
 from slta.views.session_types import TypeObservation
 from slta.views.state import ClassObservation, Instant, instant

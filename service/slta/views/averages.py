@@ -1,23 +1,39 @@
-"""Time averages between two integrals, and their gaps to the utility bound."""
+"""Averages of a fleet between two integrals: gaps to the utility bound, differences at placing, text for clients."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+import base64
+import hashlib
+import math
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import chain
 from typing import TypeVar
 
 from slta.core.fleet import FleetSpec
 from slta.core.gaps import Averages, Gaps, TypeAverages, gaps
 from slta.core.least_connections import least_connections_utility
-from slta.models import MICROSECONDS, Integrals, Snapshot, TypeIntegrals
+from slta.models import MICROSECONDS, Differences, DifferenceSums, Integrals, Snapshot, TypeIntegrals
 from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
-from slta.views.differences import DifferencesBySource, differences_by_source, mean_difference
-from slta.views.integrals import completed, difference, encode_integrals
+from slta.models.integrals import Pair
 
 MEANS_AND_GAPS = (*(field.name for field in fields(Gaps)), "placement_gap", "swing_gap", "utility_gap")
 """Names that an observation has in common with `Gaps`."""
 
 Value = TypeVar("Value")
+_PLAIN, _DIFFERING = 1, 2
+_HEADS = {_PLAIN: struct.Struct(">BQIQ6d"), _DIFFERING: struct.Struct(">BQIQ6d7d")}
+"""Header by format version, its first byte: without and with differences at placing. The pools follow."""
+_PAIR = struct.Struct(">2d")
+_TYPED = 0x80
+"""Added to the first byte with session types: their compatibility and sessions follow the pools, last their number."""
+_CHECK_BYTES = 6
+_LARGEST = 1e100
+"""Above any valid integral; also rejects NaN and infinities."""
+SOURCES = ("placed", "reported")
+"""How a session came to its pool: by an assign, or by another balancer that reported it when it began."""
+NO_SUMS = DifferenceSums(sessions=0, total=0.0, squares=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,4 +158,136 @@ def _type_averages(
         sets=spec.type_sets,
         sessions=tuple(difference(n, o) / elapsed for n, o in zip(newer.sessions, older.sessions, strict=True)),
         momentary_optimum=spec.integers.to_utility(optimum - compatibility),
+    )
+
+
+def difference(newer: tuple[float, float], older: tuple[float, float]) -> float:
+    """Difference of two compensated sums, rounded once."""
+    return math.fsum((newer[0], -older[0], newer[1], -older[1]))
+
+
+def completed(integrals: Integrals, spec: FleetSpec) -> Integrals:
+    """The integrals with the intervals of which the store has not got the bound. A bound for each, unless cached."""
+    if not integrals.types:
+        return integrals
+    high, low = integrals.types.compatibility
+    pair = (high, math.fsum((low, *map(spec.excess, integrals.types.intervals))))
+    return replace(integrals, types=replace(integrals.types, compatibility=pair, intervals=()))
+
+
+def encode_integrals(fleet: str, integrals: Integrals) -> str:
+    """Encode `completed` ones as URL-safe text for `decode_integrals` of the same fleet."""
+    differences, types = integrals.differences, integrals.types
+    version = _DIFFERING if differences else _PLAIN
+    head = _HEADS[version].pack(
+        version + (_TYPED if types else 0),
+        integrals.store_epoch,
+        integrals.utilities_version,
+        integrals.time,
+        *integrals.sessions,
+        *integrals.utility,
+        *integrals.optimum,
+        *(differences.numbers if differences else ()),
+    )
+    of_types = (types.compatibility, *types.sessions) if types else ()
+    payload = head + b"".join(_PAIR.pack(*pair) for pair in (*integrals.pools, *of_types))
+    payload += bytes([len(types.sessions)]) if types else b""
+    return base64.urlsafe_b64encode(_check(fleet, payload) + payload).rstrip(b"=").decode()
+
+
+def decode_integrals(fleet: str, text: str) -> Integrals:
+    """Decode the text of `encode_integrals`; raises InvalidIntegralsError."""
+    try:
+        sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        raise InvalidIntegralsError from None
+    check, payload = sealed[:_CHECK_BYTES], sealed[_CHECK_BYTES:]
+    if not payload or check != _check(fleet, payload):
+        raise InvalidIntegralsError
+    kind, types = payload[0] & ~_TYPED, payload[-1] if payload[0] & _TYPED else None
+    head, body = _HEADS.get(kind), payload if types is None else payload[:-1]
+    if not head or len(body) < head.size or (len(body) - head.size) % _PAIR.size:
+        raise InvalidIntegralsError
+    _, epoch, version, time, *sums = head.unpack_from(body)
+    pairs = [(high, low) for high, low in _PAIR.iter_unpack(body[head.size :])]
+    pools = pairs if types is None else pairs[: -types - 1]
+    if not all(abs(number) < _LARGEST for number in (*sums, *chain.from_iterable(pairs))):
+        raise InvalidIntegralsError
+    return Integrals(
+        store_epoch=epoch,
+        utilities_version=version,
+        time=time,
+        sessions=(sums[0], sums[1]),
+        utility=(sums[2], sums[3]),
+        optimum=(sums[4], sums[5]),
+        pools=tuple(pools),
+        differences=Differences.from_numbers(*sums[6:]) if sums[6:] else None,
+        types=_type_integrals(pairs[len(pools) :]),
+    )
+
+
+def _type_integrals(pairs: Sequence[Pair]) -> TypeIntegrals | None:
+    return TypeIntegrals(compatibility=pairs[0], sessions=tuple(pairs[1:])) if pairs else None
+
+
+def _check(fleet: str, payload: bytes) -> bytes:
+    """Checksum against typing errors and values of other fleets; forgery harms only the forger."""
+    return hashlib.blake2b(payload, digest_size=_CHECK_BYTES, key=hashlib.sha256(fleet.encode()).digest()).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeanDifference:
+    """Number of sessions, their mean difference, and its standard error, that of independent sessions.
+
+    `mean` is null without a session, `standard_error` with fewer than two.
+    """
+
+    sessions: int
+    mean: float | None
+    standard_error: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferencesBySource:
+    """Marginal utility of the best free place minus that of the place taken, of one in 16 sessions, by source."""
+
+    placed: MeanDifference
+    reported: MeanDifference
+
+
+def differences_by_source(newer: Integrals, older: Integrals | None, spec: FleetSpec) -> DifferencesBySource | None:
+    """Mean differences between two integrals, or since curves, order or policy changed; None if no session was drawn.
+
+    Sessions from before that change are excluded: their unit may differ. None for a fleet that observes.
+    """
+    return _between(newer, older, spec) if spec.policy.places else None
+
+
+def mean_difference(newer: Integrals, older: Integrals | None, spec: FleetSpec) -> float | None:
+    """Mean difference to JLMU's choice of all reports of a fleet that observes, as `differences_by_source`."""
+    found = None if spec.policy.places else _between(newer, older, spec)
+    return found.reported.mean if found else None
+
+
+def _between(newer: Integrals, older: Integrals | None, spec: FleetSpec) -> DifferencesBySource | None:
+    last, first = newer.differences, older.differences if older else None
+    if last is None:
+        return None
+    earlier = first if first and first.since == last.since else None
+    return DifferencesBySource(
+        placed=_mean(last.placed, earlier.placed if earlier else NO_SUMS, spec),
+        reported=_mean(last.reported, earlier.reported if earlier else NO_SUMS, spec),
+    )
+
+
+def _mean(last: DifferenceSums, earlier: DifferenceSums, spec: FleetSpec) -> MeanDifference:
+    sessions = max(0, last.sessions - earlier.sessions)
+    total, squares = last.total - earlier.total, last.squares - earlier.squares
+    mean = total / sessions if sessions else None
+    error = None
+    if mean is not None and sessions > 1:
+        variance = max(0.0, squares - total * mean) / (sessions - 1)
+        error = spec.integers.to_utility(math.sqrt(variance / sessions))
+    return MeanDifference(
+        sessions=sessions, mean=None if mean is None else spec.integers.to_utility(mean), standard_error=error
     )

@@ -11,7 +11,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.policies.steps import Opening, Standing, Step
 from slta.core.session_types import DEFAULT_TYPE
 from slta.models import Snapshot
-from slta.views.priced_places import PricedPlace, kind_of, priced_places
+from slta.views.session_types import PricedPlace, kind_of, priced_places
 from slta.views.state import enumeration
 
 MAX_NAMED = 3

@@ -13,8 +13,8 @@ from slta.core.scaling.offered import Line, Now
 from slta.core.scaling.removal import Draining, PoolState
 from slta.core.scaling.withheld import Health
 from slta.models import MICROSECONDS, Arrivals, Integrals, Pool, Snapshot
+from slta.views.averages import difference
 from slta.views.history import is_comparable
-from slta.views.integrals import difference
 
 POD_LABEL = "slta.pod"
 """Label of the pod that a pool is in: pools with the same one go together."""

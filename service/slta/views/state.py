@@ -8,14 +8,13 @@ from dataclasses import dataclass, fields
 from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimum
 from slta.core.ranking import Coordinate, Ranking
-from slta.models import MICROSECONDS, Snapshot
+from slta.models import MICROSECONDS, ClassSnapshot, Snapshot
 from slta.models.heartbeats import Guard
-from slta.views.counts import PoolCounts, SessionCounts, pool_counts
-from slta.views.differences import DifferencesBySource, differences_by_source, mean_difference
-from slta.views.integrals import completed, encode_integrals
+from slta.views.averages import DifferencesBySource, completed, differences_by_source, encode_integrals, mean_difference
 from slta.views.quality import samples_of
 from slta.views.session_types import (
     FleetOptimum,
+    SessionCounts,
     TypeObservation,
     columns_of,
     fleet_optimum,
@@ -26,6 +25,21 @@ from slta.views.session_types import (
 
 FACTS = ("fleet", "config_version", "policy", "as_of", "store_epoch", "suspect", "repair_blocked")
 """Fields of an instant that are those of the snapshot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolCounts:
+    """Number of pools: `active` are in service, `unconfirmed` of them without a heartbeat during a mass loss.
+
+    `lost` and `gone` have the status active, but are not in service.
+    """
+
+    active: int
+    draining: int
+    failed: int
+    unconfirmed: int
+    lost: int
+    gone: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +187,17 @@ def instant(snapshot: Snapshot, spec: FleetSpec) -> Instant:
         classes=_observe_classes(snapshot, spec, ranking, best, target),
         session_types=observe_types(snapshot, spec, best),
         counters=dict(snapshot.counters),
+    )
+
+
+def pool_counts(classes: Sequence[ClassSnapshot]) -> PoolCounts:
+    """Pools of these classes; the store counts lost ones as draining, since they are not in service either."""
+    leased = {word: sum(c.leased_pools[word] for c in classes) for word in ("unconfirmed", "lost", "gone")}
+    return PoolCounts(
+        active=sum(c.counts[0] for c in classes),
+        draining=sum(c.draining_pools - c.lost_pools for c in classes),
+        failed=sum(c.failed_pools for c in classes),
+        **leased,
     )
 
 

@@ -24,8 +24,7 @@ from slta.models.errors import (
 )
 from slta.parsing import NAME_PATTERN
 from slta.scaling.advisor import Basis
-from slta.views.averages import AveragesObservation, observe_averages
-from slta.views.integrals import decode_integrals
+from slta.views.averages import AveragesObservation, decode_integrals, observe_averages
 from slta.views.next_placement import NextPlacement, next_placement
 from slta.views.quality import QualityObservation, observe_quality
 from slta.views.scale import ScaleObservation, observe_scale
