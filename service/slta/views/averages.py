@@ -31,8 +31,6 @@ _TYPED = 0x80
 _CHECK_BYTES = 6
 _LARGEST = 1e100
 """Above any valid integral; also rejects NaN and infinities."""
-SOURCES = ("placed", "reported")
-"""How a session came to its pool: by an assign, or by another balancer that reported it when it began."""
 NO_SUMS = DifferenceSums(sessions=0, total=0.0, squares=0.0)
 
 
@@ -249,7 +247,10 @@ class MeanDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferencesBySource:
-    """Marginal utility of the best free place minus that of the place taken, of one in 16 sessions, by source."""
+    """Marginal utility of the best free place minus that of the place taken, of one in 16 sessions, by source.
+
+    `placed` by an assign, or `reported` by another balancer that placed it.
+    """
 
     placed: MeanDifference
     reported: MeanDifference
