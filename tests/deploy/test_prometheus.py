@@ -18,8 +18,7 @@ from deploy.prometheus import write_rules
 from slta.api.http.api_route import ApiRoute
 from slta.api.http.openapi import ERRORS, SERVER, codes_of
 from slta.api.routes import sessions
-from slta.metrics.process_metrics import PLACEMENT_MISTAKES
-from slta.metrics.request_counts import REQUESTS
+from slta.metrics.process_metrics import PLACEMENT_MISTAKES, REQUESTS
 from slta.models import errors
 from tests.docs.pages import rows, words
 from tests.inventory import each

@@ -19,8 +19,7 @@ from slta.core.policies import POLICIES
 from slta.fleet_file import FleetFile, Specs, compile_spec
 from slta.metrics import Metrics
 from slta.metrics.exposition import REPEATED
-from slta.metrics.families import FLEET_ROWS
-from slta.metrics.fleet_view import view_of
+from slta.metrics.families import FLEET_ROWS, view_of
 from slta.models import AuditResult, PoolSpec
 from slta.models.request_record import RequestRecord
 from slta.models.scrape import Scrape

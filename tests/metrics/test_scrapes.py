@@ -20,10 +20,8 @@ from slta.auth.keys import Access
 from slta.fleet_file import FleetFile, Specs
 from slta.metrics import Metrics
 from slta.metrics.definitions import FleetGauge, Sample
-from slta.metrics.exposition import FLEETS_ROW, LINK_ROWS, REPEATED, Link
-from slta.metrics.families import FLEET_ROWS
-from slta.metrics.fleet_view import view_of
-from slta.metrics.readings import MAX_OLDER, OLD_SECONDS, Reading, Readings
+from slta.metrics.exposition import FLEETS_ROW, LINK_ROWS, MAX_OLDER, OLD_SECONDS, REPEATED, Link, Reading, Readings
+from slta.metrics.families import FLEET_ROWS, view_of
 from slta.metrics.text import PLAIN, SAMPLES_PER_STEP, FamilyText, print_family
 from slta.models.errors import StoreUnavailableError
 from slta.models.request_record import RequestRecord

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slta.metrics import Metrics
-from slta.metrics.families import FLEET_ROWS
-from slta.metrics.fleet_view import view_of
+from slta.metrics.families import FLEET_ROWS, view_of
 from slta.models import errors
 from slta.store import Store
 from tests.metrics.conftest import define

@@ -1,38 +1,124 @@
 """The metrics exposition: a read-only snapshot of each fleet and the counters of this process, as text.
 
-It is rendered in short steps, between which the event loop runs, and sent in chunks.
+It is rendered in short steps, between which the event loop runs, and sent in chunks. Fleets are read once for scrapes
+that come together.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from itertools import chain
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
 from slta import release
 from slta.fleet_file import Specs
 from slta.metrics.definitions import FamilyFactory, FleetFamily
-from slta.metrics.families import FLEET_ROWS, LEVEL_ROWS
-from slta.metrics.fleet_view import FleetView, view_of
+from slta.metrics.families import FLEET_ROWS, LEVEL_ROWS, FleetView, view_of
 from slta.metrics.process_metrics import ProcessMetrics
-from slta.metrics.readings import Reading, Readings
 from slta.metrics.text import PIECE_BYTES, FamilyText, Format, format_for, in_chunks, print_family
 from slta.models import Snapshot, errors
 from slta.models.scrape import Scrape
 from slta.scaling.advisor import read_advice
 from slta.store import Store
 
+MAX_WAIT_SECONDS = 1.5
+"""How long a scrape waits for a reading before it returns the last complete one."""
+OLD_SECONDS = 10.0
+"""Age of the last complete reading above which a scrape waits twice as long: behind a proxy, few reach a process."""
+MAX_OLDER = 3
+"""Maximum older readings still being sent, each with the text of all fleets, for a new one to start."""
 REPEATED = "Every replica repeats it: take the max, not the sum."
 """Appended to the help of fleet metrics."""
 STEP_SECONDS = 0.002
 """Time slice after which a scrape yields to the event loop."""
 MAX_CONCURRENT_READS = 4
 """Fleets whose snapshots are read concurrently."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(eq=False)
+class Reading:
+    """Text of all fleets. `began` is in seconds of the event loop's clock; `is_up`: whether the store was available.
+
+    `is_complete` if no shard was away, `fleets` are the listed names, `unreadable` those left out as their documents do
+    not parse; `senders` counts the responses that are sent from it.
+    """
+
+    began: float
+    families: Sequence[FamilyText[Any]]
+    is_up: bool = True
+    is_complete: bool = True
+    fleets: Sequence[str] = ()
+    unreadable: set[str] = field(default_factory=set)
+    senders: int = 0
+
+    @contextmanager
+    def being_sent(self) -> Iterator[None]:
+        """Count a response meanwhile."""
+        self.senders += 1
+        try:
+            yield
+        finally:
+            self.senders -= 1
+
+
+class Readings:
+    """The last complete reading, and the one in progress."""
+
+    def __init__(self, max_wait_seconds: float = MAX_WAIT_SECONDS) -> None:
+        self._max_wait_seconds = max_wait_seconds
+        self._last: Reading | None = None
+        self._older: list[Reading] = []
+        self._under_way: asyncio.Task[Reading] | None = None
+
+    async def newest(self, read: Callable[[], Awaitable[Reading]]) -> Reading:
+        """Return the reading in progress, or start one; after a timeout the last complete one.
+
+        The first reading has no timeout; it is doubled if the last one is older than `OLD_SECONDS`. An exception of
+        `read` is raised in all scrapes that wait for it. While `MAX_OLDER` older readings are still being sent to slow
+        clients, no new one starts.
+        """
+        last = self._last
+        if self._under_way is None:
+            if last and len(self._being_sent()) >= MAX_OLDER:
+                return last
+            self._under_way = asyncio.create_task(self._complete(read))
+        task = self._under_way
+        done, _ = await asyncio.wait([task], timeout=self._timeout(last))
+        return last if last and not done else task.result()
+
+    def _timeout(self, last: Reading | None) -> float | None:
+        if last is None:
+            return None
+        age = asyncio.get_running_loop().time() - last.began
+        return self._max_wait_seconds * (2 if age > OLD_SECONDS else 1)
+
+    def _being_sent(self) -> list[Reading]:
+        self._older = [reading for reading in self._older if reading.senders]
+        return self._older
+
+    async def _complete(self, read: Callable[[], Awaitable[Reading]]) -> Reading:
+        try:
+            reading = await read()
+        finally:
+            self._under_way = None
+        if self._last:
+            self._older = [*self._being_sent(), self._last]
+        self._last = reading
+        return reading
+
+    async def end(self) -> None:
+        """Cancel the reading in progress."""
+        if self._under_way:
+            self._under_way.cancel()
+            await asyncio.wait([self._under_way])
 
 
 class Link(NamedTuple):
@@ -67,8 +153,6 @@ LINK_ROWS: tuple[FleetFamily[Link], ...] = (
     ),
 )
 FLEETS_ROW = FLEETS.gauge("fleets", "Number of fleets; absent if not all could be read.", lambda count: count)
-
-log = structlog.get_logger(__name__)
 
 
 class TimeSlice:

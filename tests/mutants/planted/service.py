@@ -16,7 +16,7 @@ MUTANTS: dict[str, Mutant] = {
         "api/http/route_options.py", "PLACEMENT", 'Session-Id", "X-Slta-Lease", "X-Slta-Session-Type"', 'Slta-Lease",'
     ),
     "an answer that breaks off holds its reading": row(
-        "metrics/readings.py", "being_sent", "senders -= 1", "senders -= 0"
+        "metrics/exposition.py", "being_sent", "senders -= 1", "senders -= 0"
     ),
     "a piece of chunks may end within an empty line": row("server/framing.py", "_chunks_end", "3, 2, 1)", ")"),
     "a stream ends after a while": row("server/protocol.py", "on_timeout", "exchange.has_started or ", ""),
