@@ -15,7 +15,7 @@ import pytest
 
 from slta.runtime import main
 from slta.runtime.settings import Settings
-from slta.server.certificates import ListenError
+from slta.server.server import ListenError
 from testbed.awaiting import until
 from testbed.service_process import ServiceProcess, serving
 from testbed.strangers import stranger

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from slta.server.certificates import not_after
+from slta.server.server import not_after
 from testbed.awaiting import DEADLINE_SECONDS, until
 from testbed.certificates import certificate_in
 from testbed.service_process import ServiceProcess, assign, serving

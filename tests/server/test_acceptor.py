@@ -18,9 +18,8 @@ import httpx
 import pytest
 import uvloop
 
-from slta.server.acceptor import MAX_ACCEPTS_PER_ITERATION, Acceptor
 from slta.server.connection_limits import ConnectionLimits
-from slta.server.server import bind
+from slta.server.server import MAX_ACCEPTS_PER_ITERATION, Acceptor, bind
 from testbed.awaiting import DEADLINE_SECONDS, eventually, until
 from testbed.certificates import certificate_in
 from testbed.processes import memory_kib

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from slta.server.admission import AdmissionControl, address_key
-from slta.server.connection_limits import ConnectionLimits
+from slta.server.connection_limits import AdmissionControl, ConnectionLimits, address_key
 from tests.server.wire import connected, quiet
 
 PROXY = "10.0.0.1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from slta.server.callback_queue import CallbackQueue
+from slta.server.connection_limits import CallbackQueue
 
 
 async def turns(most: int, count: int) -> list[list[int]]:

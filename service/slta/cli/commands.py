@@ -171,7 +171,7 @@ def serve(
     from slta.models.errors import DispatchError
     from slta.runtime import logs, main
     from slta.runtime.settings import SettingsError, read_settings
-    from slta.server.certificates import ListenError
+    from slta.server.server import ListenError
     from slta.store import UnsuitableStoreError
     from slta.store.embedded.server import EmbeddedStoreError
 

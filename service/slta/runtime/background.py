@@ -32,7 +32,7 @@ from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.self_audit import SelfAudits
 from slta.runtime.ticks import Ticks
 from slta.runtime.type_bounds import TypeBounds
-from slta.server.certificates import ListenError
+from slta.server.server import ListenError
 from slta.store import Eviction, ServerRequirements, Store, StoreCallError, UnsuitableStoreError, cause_of
 from slta.store.embedded.server import EmbeddedStore
 

@@ -27,10 +27,9 @@ from slta.runtime.background import BackgroundTasks
 from slta.runtime.request_log import RequestLog, log_startup_warnings
 from slta.runtime.settings import Settings
 from slta.runtime.tracing import open_spans
-from slta.server.certificates import Certificate, ListenError
 from slta.server.connection_limits import MAX_CONNECTIONS, MAX_HANDSHAKES, ConnectionLimits, possible_connections
 from slta.server.protocol import HttpProtocol
-from slta.server.server import Server, bind
+from slta.server.server import Certificate, ListenError, Server, bind
 from slta.store import Store, StoreSettings
 from slta.store.embedded.server import EmbeddedStore
 from slta.store.library import Library

@@ -2,10 +2,9 @@
 
 | module | owns |
 |---|---|
-| server | the uvicorn server: listening socket, signals, shutdown |
-| acceptor, certificates | accepting connections, TLS handshakes; certificate reload |
-| connection_limits, admission | limits and deadlines of connections and handshakes; which idle ones are evicted |
-| protocol, callback_queue | HTTP/1.1 connections: limits and timeouts before authentication; callbacks per iteration |
-| request_head, framing | limits of a head; httptools, which never sees two requests at once |
-| exchange | one request and its response; ASGI's receive and send for what the fast path leaves to FastAPI |
+| server | the uvicorn server: listening socket, TLS handshakes, certificate and its reload, signals, shutdown |
+| connection_limits | limits and deadlines of connections and handshakes; eviction of idle ones; callbacks per iteration |
+| protocol | HTTP/1.1 connections: limits and timeouts before authentication |
+| request_head | limits of a head, what it says, known heads |
+| framing | httptools, which never sees two requests at once; one request and its response, ASGI's receive and send |
 """

@@ -18,8 +18,7 @@ from slta.api.http.guards import PROBES, RequestContext
 from slta.api.http.responses import CLOSE, HttpError
 from slta.api.http.route_options import RULES_KEY, rules_of
 from slta.server.connection_limits import REQUEST_SECONDS, SHED_PAUSE_SECONDS, STALLED_SECONDS, ConnectionLimits
-from slta.server.exchange import Exchange
-from slta.server.framing import RequestReader
+from slta.server.framing import Exchange, RequestReader
 from slta.server.request_head import RequestHead, http_error_of, path_of, target_of
 
 WRITE_BUFFER_BYTES = 16_384
