@@ -15,7 +15,7 @@ from slta.fleet_file import LoadedFleet, Specs
 from slta.metrics import Metrics
 from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.background import BackgroundTasks
-from slta.runtime.self_audit import SelfAudits
+from slta.runtime.jobs import SelfAudits
 from slta.runtime.ticks import Ticks
 from slta.runtime.type_bounds import TypeBounds
 from slta.store import Store, StoreSettings

@@ -18,8 +18,8 @@ from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
 from slta.models import AuditResult, Findings
 from slta.models.errors import StoreUnavailableError
-from slta.runtime import self_audit
-from slta.runtime.self_audit import SelfAudits
+from slta.runtime import jobs
+from slta.runtime.jobs import SelfAudits
 from slta.store import Store
 from slta.store.fleets import FLEETS_KEY
 from testbed.in_process import TINY
@@ -116,7 +116,7 @@ async def test_an_audit_that_cannot_be_done_is_not_stored_and_the_others_are(
             raise error
         return await done(of, specs, fleet)
 
-    monkeypatch.setattr(self_audit, "audit_fleet", fail_for_f)
+    monkeypatch.setattr(jobs, "audit_fleet", fail_for_f)
     audits = audits_of(store)
     for fleet in ("f", "nobody", "g"):
         audits.claimed(fleet, CLAIM)
@@ -128,7 +128,7 @@ async def test_an_audit_that_cannot_be_done_is_not_stored_and_the_others_are(
 
 async def test_what_an_audit_could_not_check_is_logged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     found = Findings(fleet="f", sentences=[], total=0, slices=9, unchecked="sessions of each type")
-    monkeypatch.setattr(self_audit, "audit_fleet", AsyncMock(return_value=found))
+    monkeypatch.setattr(jobs, "audit_fleet", AsyncMock(return_value=found))
     audits = audits_of(store)
     audits.claimed("f", CLAIM)
     with capture_logs() as logged:
@@ -153,7 +153,7 @@ async def test_keys_of_no_listed_fleet_are_audited_by_each_dispatcher_and_seldom
 
 
 async def test_damaged_unlisted_keys_are_soon_seen(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(self_audit, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(jobs, "RETRY_SECONDS", 0)
     redis.srem(FLEETS_KEY, "g")
     told: list[Sequence[Findings]] = []
     audits = audits_of(store, told)
@@ -168,8 +168,8 @@ async def test_damaged_unlisted_keys_are_soon_seen(store: Store, redis: Redis, m
 
 
 async def test_a_failed_audit_of_unlisted_keys_is_retried_sooner(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(self_audit, "RETRY_SECONDS", 0)
-    monkeypatch.setattr(self_audit, "audit_unlisted", AsyncMock(side_effect=[StoreUnavailableError, []]))
+    monkeypatch.setattr(jobs, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(jobs, "audit_unlisted", AsyncMock(side_effect=[StoreUnavailableError, []]))
     told: list[Sequence[Findings]] = []
     audits = audits_of(store, told)
     for _ in range(3):

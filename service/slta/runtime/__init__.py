@@ -9,7 +9,7 @@
 | background | background tasks: the store's health, file reload, eviction watch |
 | ticks, tick_loop, vanished_fleets | the tick of every fleet, in turns; detection of vanished fleets |
 | type_bounds | bounds of session types, computed by the calculation process |
-| automatic_repairs, self_audit, job_queue | automatic repairs; the hourly audit; the queue of either |
+| automatic_repairs, jobs, job_queue | automatic repairs; the hourly audit; the queue of either |
 | offline_audit | `slta audit`, outside a dispatcher |
 | health_check | the container's health check, a separate process |
 | logs, request_log | log configuration; the request log |

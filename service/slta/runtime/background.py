@@ -29,7 +29,7 @@ from slta.models.errors import (
     StoreUnavailableError,
 )
 from slta.runtime.automatic_repairs import AutomaticRepairs
-from slta.runtime.self_audit import SelfAudits
+from slta.runtime.jobs import SelfAudits
 from slta.runtime.ticks import Ticks
 from slta.runtime.type_bounds import TypeBounds
 from slta.server.server import ListenError

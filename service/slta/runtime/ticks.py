@@ -19,7 +19,7 @@ from slta.models.errors import (
     UnknownFleetError,
 )
 from slta.runtime.automatic_repairs import AutomaticRepairs
-from slta.runtime.self_audit import SelfAudits
+from slta.runtime.jobs import SelfAudits
 from slta.runtime.tick_loop import TickLoop
 from slta.runtime.type_bounds import TypeBounds
 from slta.runtime.vanished_fleets import Absences
