@@ -14,7 +14,7 @@ from typing import Any
 
 from slta import child_process
 from slta.cli.error_messages import UserError
-from slta.runtime.variables import PREFIX
+from slta.runtime.settings import PREFIX
 from slta.store.embedded.data_dir import DataDir, DataDirInUseError
 from slta_demo.options import Plan
 from slta_loadgen.type_mix import TypeMix

@@ -16,8 +16,7 @@ from slta.metrics.definitions import Row
 from slta.metrics.exposition import FLEETS_ROW, LINK_ROWS
 from slta.metrics.families import FLEET_ROWS
 from slta.metrics.process_metrics import PROCESS_ROWS
-from slta.runtime.settings import Settings
-from slta.runtime.variables import PREFIX
+from slta.runtime.settings import PREFIX, Settings
 from tests.docs.pages import ROOT
 from tests.reference.labels import LABELS
 from tests.reference.markdown import attribute_docs, paragraph, prose, table

@@ -13,9 +13,8 @@ from slta.auth.keys import Access
 from slta.calculations.client import Calculator
 from slta.fleet_file import LoadedFleet, Specs
 from slta.metrics import Metrics
-from slta.runtime.automatic_repairs import AutomaticRepairs
 from slta.runtime.background import BackgroundTasks
-from slta.runtime.jobs import SelfAudits
+from slta.runtime.jobs import AutomaticRepairs, SelfAudits
 from slta.runtime.ticks import Ticks
 from slta.runtime.type_bounds import TypeBounds
 from slta.store import Store, StoreSettings

@@ -16,8 +16,8 @@ from slta.fleet_file.applying import apply_fleet
 from slta.metrics import Metrics
 from slta.models import Suspect
 from slta.models.errors import StoreUnavailableError, UnknownFleetError
-from slta.runtime import automatic_repairs
-from slta.runtime.automatic_repairs import AutomaticRepairs
+from slta.runtime import jobs
+from slta.runtime.jobs import AutomaticRepairs
 from slta.store import Store
 from testbed.in_process import TINY
 from testbed.servers import SERVERS, running_server
@@ -91,7 +91,7 @@ async def test_a_fleet_that_lost_its_state_is_whole(store: Store, redis: Redis, 
 
 async def test_a_repair_that_fails_is_tried_again_until_its_fleet_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = AsyncMock(side_effect=[StoreUnavailableError, UnknownFleetError])
-    monkeypatch.setattr(automatic_repairs, "repair_suspect", tried)
+    monkeypatch.setattr(jobs, "repair_suspect", tried)
     no_store: Any = None
     repairs = AutomaticRepairs(no_store, Specs(), lambda *_: None)
     repairs.claimed("f")

@@ -20,7 +20,7 @@ from slta.fleet_file import Specs, load_yaml
 from slta.fleet_file.applying import apply_file
 from slta.metrics import Metrics
 from slta.models.errors import InvalidFleetError, SessionTypeInUseError
-from slta.runtime import background, tick_loop, vanished_fleets
+from slta.runtime import background, ticks
 from slta.runtime.background import _every_second
 from slta.store import Store, StoreSettings
 from slta.store.fleets import Fleets
@@ -39,8 +39,8 @@ def quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in (
         (background, "ROUND_SECONDS"),
         (background, "MIN_PAUSE_SECONDS"),
-        (tick_loop, "GATHER_SECONDS"),
-        (tick_loop, "TICK_SECONDS"),
+        (ticks, "GATHER_SECONDS"),
+        (ticks, "TICK_SECONDS"),
     ):
         monkeypatch.setattr(module, name, 0.01)
     monkeypatch.setattr(Fleets, "tick", partialmethod(Fleets.tick, shared=False))
@@ -71,7 +71,7 @@ def ticked(redis: Redis, fleet: str) -> bool:
 
 
 async def test_a_fleet_that_fails_delays_no_other(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tick_loop, "MAX_CONCURRENT_CALLS", 1)
+    monkeypatch.setattr(ticks, "MAX_CONCURRENT_CALLS", 1)
     redis.hset("{a}:tables", "policy", "not-yet")
     rawstate.poke(redis, "a", tables=1)
     async with dispatching(store):
@@ -194,7 +194,7 @@ async def test_a_store_that_forbids_info_has_no_policy_to_show(server: str, stor
 
 @pytest.mark.usefixtures("quick_rounds")
 async def test_a_fleet_that_vanishes_is_counted(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vanished_fleets, "ABSENT_SECONDS", 0)
+    monkeypatch.setattr(ticks, "ABSENT_SECONDS", 0)
     metrics, names = Metrics(), AsyncMock(wraps=store.fleets.names)
     monkeypatch.setattr(store.fleets, "names", names)
     async with dispatching(store, metrics=metrics):
@@ -208,7 +208,7 @@ async def test_a_fleet_that_vanishes_is_counted(store: Store, redis: Redis, monk
 
 @pytest.mark.usefixtures("quick_rounds")
 async def test_lost_names_are_listed_at_the_start(store: Store, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vanished_fleets, "ABSENT_SECONDS", 0)
+    monkeypatch.setattr(ticks, "ABSENT_SECONDS", 0)
     redis.unlink("slta:fleets")
     async with dispatching(store):
         await until(store, lambda: redis.scard("slta:fleets") == 2)

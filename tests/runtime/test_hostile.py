@@ -13,7 +13,7 @@ from typing import NoReturn
 import httpx
 import pytest
 
-from slta.runtime import main
+from slta.runtime import bootstrap
 from slta.runtime.settings import Settings
 from slta.server.server import ListenError
 from testbed.awaiting import until
@@ -51,10 +51,10 @@ def test_all_files_count_that_the_process_may_open(few_files: int, monkeypatch: 
         found.append(resource.getrlimit(resource.RLIMIT_NOFILE))
         raise ListenError
 
-    monkeypatch.setattr(main, "Dispatcher", dispatcher)
+    monkeypatch.setattr(bootstrap, "Dispatcher", dispatcher)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     with pytest.raises(ListenError):
-        main.serve(Settings(auth=False, store_url="redis://localhost"))
+        bootstrap.serve(Settings(auth=False, store_url="redis://localhost"))
     assert found == [(few_files, few_files)]
 
 

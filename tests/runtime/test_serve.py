@@ -154,13 +154,13 @@ WITH_THIRD_POLICY = """
 import sys
 from pathlib import Path
 
-from slta.runtime import logs, main
+from slta.runtime import bootstrap, logs
 from slta.runtime.settings import read_settings
 from tests.toy.uniform import LIBRARY, WITH_UNIFORM
 
 logs.configure("info", "json")
 _, _, port, _, data_dir, config = sys.argv
-main.serve(read_settings(port=int(port), data_dir=Path(data_dir), config=Path(config)), WITH_UNIFORM, LIBRARY)
+bootstrap.serve(read_settings(port=int(port), data_dir=Path(data_dir), config=Path(config)), WITH_UNIFORM, LIBRARY)
 """
 
 

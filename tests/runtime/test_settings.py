@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from slta.runtime.settings import Settings, SettingsError, read_settings
-from slta.runtime.variables import unknown
+from slta.runtime.settings import Settings, SettingsError, read_settings, unknown_variables
 from slta.store._client.durability import Durability
 from slta.store._client.preflight import ServerRequirements
 
@@ -17,10 +16,6 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in Settings.model_fields:
         monkeypatch.delenv(f"SLTA_{field.upper()}", raising=False)
     monkeypatch.setenv("SLTA_AUTH", "false")
-
-
-def unknown_variables(names: list[str]) -> dict[str, str]:
-    return unknown(names, Settings.model_fields)
 
 
 def test_without_settings_only_this_machine_can_come_and_finds_the_documentation() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from slta.models import Ticked
 from slta.models.errors import DispatchError, StoreUnavailableError
-from slta.runtime.tick_loop import GATHER_SECONDS, MAX_CONCURRENT_CALLS, PACKET_FLEETS, PACKET_SECONDS, packets
+from slta.runtime.ticks import GATHER_SECONDS, MAX_CONCURRENT_CALLS, PACKET_FLEETS, PACKET_SECONDS, packets
 from tests.runtime.conftest import ticks_of
 from tests.runtime.virtual_time import LateTime, VirtualTime
 

@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from structlog.testing import capture_logs
 
-from slta.runtime.tracing import ENDPOINTS, open_spans
+from slta.runtime.bootstrap import ENDPOINTS, open_spans
 from testbed.service_process import serving
 
 

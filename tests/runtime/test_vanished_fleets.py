@@ -9,8 +9,7 @@ import pytest
 from redis import Redis
 
 from slta.models.errors import NewerFleetError, StoreUnavailableError, UnknownFleetError
-from slta.runtime import vanished_fleets
-from slta.runtime.vanished_fleets import ABSENT_SECONDS, Absences, Verdict
+from slta.runtime.ticks import ABSENT_SECONDS, Absences, Verdict
 from slta.store import Store
 from slta.store.fleets import NAMED_KEYS
 from tests.runtime.conftest import Opening, ticks_of
@@ -101,7 +100,7 @@ class Watched:
 @pytest.fixture
 async def watched(store: Store, monkeypatch: pytest.MonkeyPatch) -> Watched:
     """It has ticked `a` and `b`."""
-    monkeypatch.setattr(vanished_fleets, "ABSENT_SECONDS", 0)
+    monkeypatch.setattr("slta.runtime.ticks.ABSENT_SECONDS", 0)
     ticks = Watched(store)
     assert await ticks.rounds() == 0
     return ticks

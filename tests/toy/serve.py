@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from slta.runtime import logs
-from slta.runtime import main as dispatcher
+from slta.runtime import bootstrap, logs
 from slta.runtime.settings import read_settings
 from tests.toy.uniform import LIBRARY, WITH_UNIFORM
 
@@ -17,7 +16,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path)
     options = parser.parse_args()
     logs.configure("info", "json")
-    dispatcher.serve(read_settings(**vars(options)), WITH_UNIFORM, LIBRARY)
+    bootstrap.serve(read_settings(**vars(options)), WITH_UNIFORM, LIBRARY)
 
 
 if __name__ == "__main__":

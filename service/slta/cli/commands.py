@@ -169,7 +169,7 @@ def serve(
     given = dict(locals())
     from slta.auth.keys import AccessError
     from slta.models.errors import DispatchError
-    from slta.runtime import logs, main
+    from slta.runtime import bootstrap, logs
     from slta.runtime.settings import SettingsError, read_settings
     from slta.server.server import ListenError
     from slta.store import UnsuitableStoreError
@@ -178,4 +178,4 @@ def serve(
     with in_one_line(AccessError, DispatchError, EmbeddedStoreError, ListenError, SettingsError, UnsuitableStoreError):
         settings = read_settings(**given)
         logs.configure(settings.log_level, settings.log_format)
-        main.serve(settings)
+        bootstrap.serve(settings)

@@ -28,8 +28,7 @@ from slta.models.errors import (
     SessionTypeInUseError,
     StoreUnavailableError,
 )
-from slta.runtime.automatic_repairs import AutomaticRepairs
-from slta.runtime.jobs import SelfAudits
+from slta.runtime.jobs import AutomaticRepairs, SelfAudits
 from slta.runtime.ticks import Ticks
 from slta.runtime.type_bounds import TypeBounds
 from slta.server.server import ListenError

@@ -1,14 +1,18 @@
-"""The composition root: builds a dispatcher from its settings. All dependencies are wired here."""
+"""The composition root: `serve` builds a dispatcher from its settings, with all dependencies, and runs it."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
+import signal
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+import structlog
 import uvicorn
+import uvloop
 from anyio import get_cancelled_exc_class
 from fastapi import FastAPI
 
@@ -26,16 +30,28 @@ from slta.models.scrape import Scrape
 from slta.runtime.background import BackgroundTasks
 from slta.runtime.request_log import RequestLog, log_startup_warnings
 from slta.runtime.settings import Settings
-from slta.runtime.tracing import open_spans
-from slta.server.connection_limits import MAX_CONNECTIONS, MAX_HANDSHAKES, ConnectionLimits, possible_connections
+from slta.server.connection_limits import (
+    MAX_CONNECTIONS,
+    MAX_HANDSHAKES,
+    ConnectionLimits,
+    possible_connections,
+    raise_descriptor_limit,
+)
 from slta.server.protocol import HttpProtocol
-from slta.server.server import Certificate, ListenError, Server, bind
+from slta.server.server import SHUTDOWN_SIGNALS, Certificate, ListenError, Server, bind
 from slta.store import Store, StoreSettings
 from slta.store.embedded.server import EmbeddedStore
 from slta.store.library import Library
 
+if TYPE_CHECKING:
+    from slta.runtime.spans import Spans
+
 GC_THRESHOLD = 10_000
 """Net allocations before a collection of the youngest generation; Python's default is 700."""
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""OpenTelemetry's standard variables; tracing is on if one is set."""
+
+log = structlog.get_logger(__name__)
 
 
 def freeze_startup_objects() -> None:
@@ -190,3 +206,52 @@ class Dispatcher:
         if self._spans:
             self._spans.end_request(record)
         self._log_request(record)
+
+
+def open_spans(environment: Mapping[str, str]) -> Spans | None:
+    """Spans for the environment; None without an endpoint. Missing libraries are a warning and turn tracing off."""
+    if not any(environment.get(name) for name in ENDPOINTS):
+        return None
+    try:
+        from slta.runtime.spans import Spans  # noqa: PLC0415
+    except ImportError:
+        log.warning(
+            "no_tracing", why="an OTLP endpoint is set, but OpenTelemetry is not installed: pip install 'slta[otel]'"
+        )
+        return None
+    return Spans.over_http()
+
+
+class _Terminated(BaseException):
+    """SIGINT or SIGTERM before the event loop has its own handlers."""
+
+
+def _terminate(_number: int, _frame: object) -> NoReturn:
+    raise _Terminated
+
+
+def serve(settings: Settings, policies: Mapping[str, Policy] = POLICIES, library: Library | None = None) -> None:
+    """Serve until SIGINT or SIGTERM, with an embedded store unless a store URL is set. Main thread only.
+
+    `policies` and `library` as in `Dispatcher`. The embedded store starts first and stops last, after all responses.
+    """
+    raise_descriptor_limit()
+    embedded = None
+    if not settings.store_url:
+        embedded = EmbeddedStore(settings.data_dir, settings.store_binary, synced=settings.promise.on_disk)
+    try:
+        for number in SHUTDOWN_SIGNALS:
+            signal.signal(number, _terminate)
+        dispatcher = Dispatcher(settings, embedded, policies, library)
+        if embedded:
+            embedded.start()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(dispatcher.run())
+    except _Terminated:
+        pass
+    finally:
+        for number in SHUTDOWN_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        if embedded:
+            embedded.stop()
+    log.info("stopped")

@@ -11,8 +11,7 @@ import structlog
 from slta.auth.keys import Access
 from slta.auth.rate_limit import Rate, RateLimiter
 from slta.models.request_record import Event, RequestRecord
-from slta.runtime.settings import Settings
-from slta.runtime.variables import unknown
+from slta.runtime.settings import unknown_variables
 
 REFUSED_STATUSES = (401, 403, 422)
 REFUSED_PLACEMENTS = ("unauthenticated", "insufficient_scope", "invalid_request", "no_session_id", "repeated_header")
@@ -29,7 +28,7 @@ def log_startup_warnings(access: Access, environment: Iterable[str]) -> None:
     """Warn if authentication is off, and of unknown `SLTA_…` variables in the `environment`."""
     if access.is_open:
         log.warning("no_access_control", why="authentication is off: every program on this machine has full access")
-    for name in unknown(environment, Settings.model_fields):
+    for name in unknown_variables(environment):
         log.warning("unknown_setting", variable=name)
 
 

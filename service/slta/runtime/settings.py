@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Container
+import re
+from collections.abc import Container, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -15,13 +17,19 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from slta.auth.rate_limit import Rate
 from slta.parsing.validation_errors import VALIDATOR_PREFIX
 from slta.runtime.logs import Format, Level
-from slta.runtime.variables import PREFIX, unknown
 from slta.store import DURABILITIES, Durability, InvalidUrlError, Mode, ServerRequirements, parse_store_url
 
+PREFIX = "SLTA_"
 SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
 DEFAULT_PORT = 8080
 LINKED_ADDRESS = ("tcp://", "udp://", "sctp://")
 """Beginnings of the value that Kubernetes gives SLTA_PORT for a Service `slta`; it counts as absent."""
+SERVICE_LINK = re.compile(rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP|SCTP))(_\w+)?", re.ASCII)
+"""Variables that Kubernetes sets in each container of a namespace with a Service named `slta` or `slta-…`."""
+VARIABLES_OF_CLIENTS = ("SLTA_API_KEY", "SLTA_FLEET", "SLTA_URL")
+"""Variables of `slta loadgen`, of the integrations and of operators' commands."""
+NEAR = 0.84
+"""Similarity of a misspelled name, see difflib: two letters of thirteen may be wrong, one of nine."""
 
 
 class SettingsError(ValueError):
@@ -221,7 +229,7 @@ def read_settings(**given: object) -> Settings:
     folder = os.environ.get(SECRETS_DIR)
     if folder is not None and not Path(folder).is_dir():
         raise SettingsError(f"{SECRETS_DIR}: {folder} is not a directory")
-    for name, meant in unknown(os.environ, Settings.model_fields).items():
+    for name, meant in unknown_variables(os.environ).items():
         if meant:
             raise SettingsError(f"{name} is not a setting: did you mean {meant}?")
     try:
@@ -229,6 +237,17 @@ def read_settings(**given: object) -> Settings:
     except ValidationError as error:
         errors = error.errors(include_input=False)
         raise SettingsError("; ".join(_explain(one, known) for one in errors)) from None
+
+
+def unknown_variables(environment: Iterable[str]) -> dict[str, str]:
+    """Sorted `SLTA_…` names in the environment that nothing reads, each with the setting that it nearly is, else ''."""
+    known = [f"{PREFIX}{field.upper()}" for field in Settings.model_fields]
+    names = sorted(name for name in environment if name.upper().startswith(PREFIX) and not SERVICE_LINK.fullmatch(name))
+    return {
+        name: "".join(get_close_matches(name.upper(), known, n=1, cutoff=NEAR))
+        for name in names
+        if name.upper() not in (*known, *VARIABLES_OF_CLIENTS)
+    }
 
 
 def _explain(error: ErrorDetails, options: Container[object]) -> str:
