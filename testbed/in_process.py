@@ -20,7 +20,7 @@ from slta.fleet_file import Specs
 from slta.metrics import Metrics
 from slta.models import Suspect
 from slta.models.errors import DispatchError
-from slta.models.scrape import Scrape
+from slta.models.request_record import Scrape
 from slta.store import Store, StoreSettings
 from testbed.stores import connect_as_text
 

@@ -7,7 +7,7 @@ from typing import Any
 from slta.api.http.api_route import Exposition
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
-from slta.models.scrape import Scrape
+from slta.models.request_record import Scrape
 from slta.store import Store
 
 

@@ -16,7 +16,7 @@ from slta.auth.keys import Access
 from slta.core.policies import POLICIES, Policy
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
-from slta.models.scrape import Scrape
+from slta.models.request_record import Scrape
 from slta.store import Store
 from testbed.faults import Proxy
 from testbed.stores import connect

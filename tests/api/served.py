@@ -23,7 +23,7 @@ from slta.api.http.guards import LOOPBACK_HOSTS
 from slta.auth.keys import Access, generate_key
 from slta.fleet_file import Specs
 from slta.metrics import Metrics
-from slta.models.scrape import Scrape
+from slta.models.request_record import Scrape
 from slta.runtime.bootstrap import connection_limits, uvicorn_config
 from slta.runtime.settings import Settings
 from slta.server.connection_limits import ConnectionLimits

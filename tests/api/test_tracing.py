@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind
 from redis import Redis
 
 from slta.metrics import Metrics
-from slta.models.heartbeats import Heartbeat
+from slta.models.pools import Heartbeat
 from slta.models.request_record import RequestRecord
 from slta.runtime.spans import Spans
 from slta.store import Store

@@ -21,8 +21,7 @@ from slta.metrics import Metrics
 from slta.metrics.exposition import REPEATED
 from slta.metrics.families import FLEET_ROWS, view_of
 from slta.models import AuditResult, PoolSpec
-from slta.models.request_record import RequestRecord
-from slta.models.scrape import Scrape
+from slta.models.request_record import RequestRecord, Scrape
 from slta.store import Store
 from slta.views.averages import averages
 from slta.views.state import observe_state

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from slta.fleet_file import FleetFile, Specs
 from slta.metrics import Metrics
 from slta.metrics.families import LEVEL_ROWS
-from slta.models.scrape import Scrape
+from slta.models.request_record import Scrape
 from slta.store import Store, StoreSettings
 from testbed.in_process import tick
 from testbed.servers import Server

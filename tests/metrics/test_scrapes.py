@@ -24,8 +24,7 @@ from slta.metrics.exposition import FLEETS_ROW, LINK_ROWS, MAX_OLDER, OLD_SECOND
 from slta.metrics.families import FLEET_ROWS, view_of
 from slta.metrics.text import PLAIN, SAMPLES_PER_STEP, FamilyText, print_family
 from slta.models.errors import StoreUnavailableError
-from slta.models.request_record import RequestRecord
-from slta.models.scrape import Scrape
+from slta.models.request_record import RequestRecord, Scrape
 from slta.store import Store
 from testbed.awaiting import eventually
 from testbed.in_process import tick

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from slta.models import Placement, PoolSpec, Renewed, errors
-from slta.models.heartbeats import Heartbeat
+from slta.models.pools import Heartbeat
 from slta.store import Store, StoreSettings
 from slta.store._batching.batcher import RETRY_PAUSE_SECONDS
 from slta.store._batching.kinds import SESSIONS

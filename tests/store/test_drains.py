@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from slta.models import Drain, Pool, PoolSpec, errors
-from slta.models.heartbeats import Heartbeat
+from slta.models.pools import Heartbeat
 from slta.models.request_record import Author, Event, Facts
 from slta.store import Store
 from testbed.servers import TextRedis

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from slta.models import Pool, PoolSpec, errors
-from slta.models.heartbeats import NO_COUNT, Heartbeat, PoolBeat
+from slta.models.pools import NO_COUNT, Heartbeat, PoolBeat
 from slta.store import Store
 from slta.store._failover.items import Item
 from tests.store.conftest import Clock

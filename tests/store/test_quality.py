@@ -13,7 +13,7 @@ from redis import Redis
 from slta.core.fleet import Quality
 from slta.core.quality import LevelSamples
 from slta.core.utility import PoolClass
-from slta.models.heartbeats import Heartbeat
+from slta.models.pools import Heartbeat
 from slta.store import Store
 from slta.views.quality import samples_of
 from testbed.in_process import tick

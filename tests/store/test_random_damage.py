@@ -18,7 +18,7 @@ import pytest
 from slta.audit import audit_all, mend, repair_suspect
 from slta.fleet_file import Specs
 from slta.models import errors
-from slta.models.heartbeats import Heartbeat
+from slta.models.pools import Heartbeat
 from slta.scaling.advisor import read_advice
 from testbed.in_process import TINY, Service, service_in_process, tick
 from testbed.servers import EMBEDDED

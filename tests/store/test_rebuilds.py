@@ -13,7 +13,7 @@ import pytest
 from slta.audit import Attempt, audit_all, audit_fleet, repair_fleet, repair_suspect
 from slta.fleet_file import Specs
 from slta.models import AuditResult, PoolSpec, Survey, Ticked, errors
-from slta.models.heartbeats import Heartbeat
+from slta.models.pools import Heartbeat
 from slta.store import Store, StoreSettings, put_arguments
 from slta.store.rebuilds import Rebuilds
 from testbed.in_process import TINY, tick

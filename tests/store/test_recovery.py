@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from slta.models import Drain, PoolSpec, errors
-from slta.models.heartbeats import Heartbeat
+from slta.models.pools import Heartbeat
 from slta.store import Store, StoreSettings
 from slta.store._failover import replay_log
 from slta.store._failover.items import Item

@@ -11,7 +11,7 @@ import typer
 from slta.cli.durations import DURATION
 from slta.cli.error_messages import UserError
 from slta.models import AfterDrain, Status
-from slta.models.heartbeats import Liveness
+from slta.models.pools import Liveness
 from slta_integrations.operator.calls import Operator, Yes, confirm
 from slta_integrations.operator.drains import until_empty
 from slta_integrations.operator.registry import command

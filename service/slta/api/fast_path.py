@@ -38,7 +38,7 @@ from slta.api.schemas import (
     RenewBody,
 )
 from slta.core.session_types import DEFAULT_TYPE
-from slta.models.heartbeats import NO_COUNT, NO_QUALITY, Heartbeat
+from slta.models.pools import NO_COUNT, NO_QUALITY, Heartbeat
 from slta.parsing import NAME_PATTERN
 from slta.store import OperationRequest
 from slta.store.sessions import type_option

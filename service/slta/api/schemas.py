@@ -36,7 +36,7 @@ from slta.models import (
     Reported,
     Unchanged,
 )
-from slta.models.heartbeats import NO_COUNT, NO_QUALITY, Heartbeat
+from slta.models.pools import NO_COUNT, NO_QUALITY, Heartbeat
 from slta.models.request_record import Event
 from slta.parsing import NAME_PATTERN, Name
 from slta.parsing.fields import MAX_LEASE_SECONDS, Number, check_lease, is_name, read_number

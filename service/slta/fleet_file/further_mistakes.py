@@ -8,8 +8,7 @@ from typing import Any
 
 from slta.core.policies import Policy
 from slta.fleet_file.schema import FleetFile
-from slta.models.errors import InvalidFleetError
-from slta.models.mistakes import Mistake
+from slta.models.errors import InvalidFleetError, Mistake
 
 STAND_INS: Mapping[str, Any] = {"utility": {"kind": "linear", "slope": 1}, "pools": 1}
 

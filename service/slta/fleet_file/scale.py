@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from slta.core.fleet import FleetSpec
 from slta.core.limits import MAX_CLASSES, MAX_POOLS
 from slta.core.scaling.settings import LEAD_SECONDS, MAX_WINDOW_SECONDS, ClassScale, Scale, floor_of
-from slta.models.mistakes import Mistake
+from slta.models.errors import Mistake
 from slta.parsing.fields import Number, Part, Positive
 from slta.parsing.validation_errors import mistake_at
 

@@ -34,8 +34,7 @@ from slta.fleet_file.pool_classes import ClassFile
 from slta.fleet_file.scale import ScaleFile, misplaced_floor
 from slta.fleet_file.session_types import SessionTypes, check_names
 from slta.models import PoolSpec
-from slta.models.errors import InvalidFleetError
-from slta.models.mistakes import Mistake
+from slta.models.errors import InvalidFleetError, Mistake
 from slta.parsing.fields import MAX_LEASE_SECONDS, MAX_RETENTION_SECONDS, Name, Number, Part, Unit, check_lease
 from slta.parsing.strict_json import canonical
 from slta.parsing.validation_errors import format_mistakes, mistake_at, mistakes_of

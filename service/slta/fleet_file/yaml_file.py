@@ -15,8 +15,7 @@ import yaml
 from slta.core.policies import POLICIES, Policy
 from slta.fleet_file.further_mistakes import further_mistakes
 from slta.fleet_file.schema import FleetFile
-from slta.models.errors import InvalidFleetError
-from slta.models.mistakes import Mistake
+from slta.models.errors import InvalidFleetError, Mistake
 
 NO_STRING = "input should be a valid string"
 """Reason of pydantic for a value that is no text."""

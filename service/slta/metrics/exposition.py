@@ -23,7 +23,7 @@ from slta.metrics.families import FLEET_ROWS, LEVEL_ROWS, FleetView, view_of
 from slta.metrics.process_metrics import ProcessMetrics
 from slta.metrics.text import PIECE_BYTES, FamilyText, Format, format_for, in_chunks, print_family
 from slta.models import Snapshot, errors
-from slta.models.scrape import Scrape
+from slta.models.request_record import Scrape
 from slta.scaling.advisor import read_advice
 from slta.store import Store
 

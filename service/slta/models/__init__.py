@@ -6,34 +6,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from slta.models.drains import AfterDrain as AfterDrain
-from slta.models.drains import Drain as Drain
-from slta.models.drains import PoolSessions as PoolSessions
-from slta.models.integrals import Arrivals as Arrivals
-from slta.models.integrals import Differences as Differences
-from slta.models.integrals import DifferenceSums as DifferenceSums
-from slta.models.integrals import Integrals as Integrals
-from slta.models.integrals import TypeIntegrals as TypeIntegrals
 from slta.models.pools import ALL_POOLS as ALL_POOLS
 from slta.models.pools import UNCHANGED as UNCHANGED
+from slta.models.pools import AfterDrain as AfterDrain
+from slta.models.pools import Drain as Drain
 from slta.models.pools import Pool as Pool
 from slta.models.pools import PoolFailed as PoolFailed
 from slta.models.pools import PoolFilter as PoolFilter
 from slta.models.pools import PoolPage as PoolPage
 from slta.models.pools import PoolsAdded as PoolsAdded
 from slta.models.pools import PoolsChanged as PoolsChanged
+from slta.models.pools import PoolSessions as PoolSessions
 from slta.models.pools import PoolSpec as PoolSpec
 from slta.models.pools import Reconciliation as Reconciliation
 from slta.models.pools import Status as Status
 from slta.models.pools import Unchanged as Unchanged
+from slta.models.snapshots import Arrivals as Arrivals
 from slta.models.snapshots import AuditResult as AuditResult
 from slta.models.snapshots import ClassSnapshot as ClassSnapshot
+from slta.models.snapshots import Differences as Differences
+from slta.models.snapshots import DifferenceSums as DifferenceSums
 from slta.models.snapshots import Findings as Findings
+from slta.models.snapshots import Integrals as Integrals
 from slta.models.snapshots import Repaired as Repaired
 from slta.models.snapshots import Snapshot as Snapshot
 from slta.models.snapshots import Survey as Survey
 from slta.models.snapshots import Suspect as Suspect
 from slta.models.snapshots import Ticked as Ticked
+from slta.models.snapshots import TypeIntegrals as TypeIntegrals
 from slta.models.snapshots import TypeSnapshot as TypeSnapshot
 
 WINDOWS = (60, 300, 3600)

@@ -1,14 +1,33 @@
-"""Exceptions of a dispatcher call. A class's docstring is the message that the client receives."""
+"""Exceptions of a dispatcher call, and the mistakes that one may list.
+
+The docstring of an exception is the message that the client receives.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
-
-from slta.models.mistakes import Mistake
 
 Applied = Literal["no", "perhaps"]
 Again = Literal["at_once", "later", "changed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One validation error of a fleet file or a body, without the rejected value.
+
+    `location` is the path of names and indexes; `place` the line and column, from 1, if the input was a file.
+    """
+
+    location: tuple[int | str, ...]
+    field: str
+    reason: str
+    place: tuple[int, int] | None = None
+
+    def __str__(self) -> str:
+        where = f"line {self.place[0]}, column {self.place[1]}: " if self.place else ""
+        return f"{where}{self.field}{': ' if self.field else ''}{self.reason}"
 
 
 class DispatchError(Exception):

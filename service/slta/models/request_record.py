@@ -1,4 +1,4 @@
-"""Request record, the author of a change, and the change events of a fleet."""
+"""Request record, the author of a change, the change events of a fleet, and what a scrape of the metrics asks for."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ Action = Literal[
     "end_guard",
     "forget_pools",
 ]
+Part = Literal["process", "fleets"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,3 +113,11 @@ class RequestRecord(NamedTuple):
     address: str = ""
     author: Author | None = None
     problem: str = ""
+
+
+class Scrape(NamedTuple):
+    """Accept header, the part of the metrics (None: both), and whether they include families by level."""
+
+    accept: str = ""
+    of: Part | None = None
+    levels: bool = False

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from slta.models.mistakes import Mistake
+from slta.models.errors import Mistake
 from slta.parsing.fields import NAME_PATTERN, NAME_RULE, POOL_PATTERN, POOL_RULE, UNIT_PATTERN, UNIT_RULE
 from slta.parsing.pool_attributes import ADDRESS_PATTERN, ADDRESS_RULE, LABEL_PATTERN, LABEL_RULE
 

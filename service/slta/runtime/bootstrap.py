@@ -25,8 +25,7 @@ from slta.dashboard import About, FleetStreams, dashboard_router, links
 from slta.fleet_file import Specs, load_yaml
 from slta.metrics import Metrics
 from slta.metrics.process_metrics import CERTIFICATE_ENDS, CONNECTIONS
-from slta.models.request_record import RequestRecord
-from slta.models.scrape import Scrape
+from slta.models.request_record import RequestRecord, Scrape
 from slta.runtime.background import BackgroundTasks
 from slta.runtime.request_log import RequestLog, log_startup_warnings
 from slta.runtime.settings import Settings

@@ -25,7 +25,7 @@ from slta.models import (
     TypeSnapshot,
 )
 from slta.models.errors import DamagedError, DocumentUnreadableError
-from slta.models.heartbeats import LIVENESS, Guard
+from slta.models.pools import LIVENESS, Guard
 from slta.models.request_record import Event, Facts
 from slta.store._outcomes import REFUSALS, Reply
 

@@ -29,7 +29,7 @@ from slta.models import (
     errors,
 )
 from slta.models.errors import OutcomeUnknownError
-from slta.models.heartbeats import Beats, Heartbeat, HeartbeatOutcome, PoolBeat
+from slta.models.pools import Beats, Heartbeat, HeartbeatOutcome, PoolBeat
 from slta.store._outcomes import Attributes, Reply, session_checked
 
 

@@ -31,7 +31,7 @@ from slta.models import (
     Unchanged,
     errors,
 )
-from slta.models.heartbeats import Beats, GuardEnded, Heartbeat
+from slta.models.pools import Beats, GuardEnded, Heartbeat
 from slta.models.request_record import Author
 from slta.store import _replies
 from slta.store._batching.batcher import RETRY_PAUSE_SECONDS

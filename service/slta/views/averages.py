@@ -16,7 +16,7 @@ from slta.core.gaps import Averages, Gaps, TypeAverages, gaps
 from slta.core.least_connections import least_connections_utility
 from slta.models import MICROSECONDS, Differences, DifferenceSums, Integrals, Snapshot, TypeIntegrals
 from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
-from slta.models.integrals import Pair
+from slta.models.snapshots import Pair
 
 MEANS_AND_GAPS = (*(field.name for field in fields(Gaps)), "placement_gap", "swing_gap", "utility_gap")
 """Names that an observation has in common with `Gaps`."""

@@ -9,7 +9,7 @@ from slta.core.fleet import FleetSpec
 from slta.core.optimum import optimum
 from slta.core.ranking import Coordinate, Ranking
 from slta.models import MICROSECONDS, ClassSnapshot, Snapshot
-from slta.models.heartbeats import Guard
+from slta.models.pools import Guard
 from slta.views.averages import DifferencesBySource, completed, differences_by_source, encode_integrals, mean_difference
 from slta.views.quality import samples_of
 from slta.views.session_types import (

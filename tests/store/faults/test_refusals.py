@@ -15,7 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from slta.models import PoolSpec, errors
-from slta.models.heartbeats import Heartbeat
+from slta.models.pools import Heartbeat
 from slta.store import Store, StoreSettings
 from slta.store._client.failures import Failure, NotSentError, classify
 from testbed.faults import Proxy

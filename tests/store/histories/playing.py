@@ -20,7 +20,7 @@ from slta.audit import audit_fleet
 from slta.fleet_file import Specs, parse_document
 from slta.fleet_file.applying import apply_fleet
 from slta.models import AlreadyEnded, Completed, Drain, Placement, PoolsAdded, PoolSpec, Renewal, Reported, errors
-from slta.models.heartbeats import Heartbeat
+from slta.models.pools import Heartbeat
 from slta.store import Store, StoreSettings
 from slta.store._failover import replay_log
 from slta.store._replies import operation_result

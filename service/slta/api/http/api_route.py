@@ -22,8 +22,7 @@ from slta.api.http.responses import ApiResponse, HttpError, starlette_response
 from slta.api.http.route_options import route_options_of
 from slta.auth.keys import Principal
 from slta.fleet_file import Specs
-from slta.models.request_record import Author
-from slta.models.scrape import Scrape
+from slta.models.request_record import Author, Scrape
 from slta.parsing import NAME_PATTERN, explain
 from slta.scaling.advisor import Advisor
 from slta.store import Store

@@ -49,7 +49,7 @@ from slta.models import (
     Status,
     errors,
 )
-from slta.models.heartbeats import Beats, GuardEnded, Liveness
+from slta.models.pools import Beats, GuardEnded, Liveness
 from slta.parsing import NAME_PATTERN
 from slta.parsing.pool_attributes import MAX_LABEL_BYTES, MAX_LABELS
 from slta.views.endpoints import Endpoints

@@ -16,7 +16,7 @@ from slta.api.http.api_route import ApiRoute, TheDependencies, TheMetrics, ThePr
 from slta.api.http.responses import HttpError
 from slta.api.http.route_options import allow, public
 from slta.api.schemas import json_response
-from slta.models.scrape import Part, Scrape
+from slta.models.request_record import Part, Scrape
 
 FORMATS = ("text/plain", "application/openmetrics-text")
 Of = Annotated[Part | None, Query(description="metrics of this process or of all fleets only; absent: both")]

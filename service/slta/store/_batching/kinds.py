@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from slta.models.heartbeats import NO_QUALITY
+from slta.models.pools import NO_QUALITY
 from slta.store._client.rollback_detection import Stamp
 from slta.store._failover.replay_log import ReplayLog
 from slta.store._outcomes import with_attributes
