@@ -1,6 +1,3 @@
 """Prometheus metrics: fleet metrics from snapshots at scrape time, and counters of this process."""
 
-from slta.metrics.exposition import Metrics
-from slta.metrics.process_metrics import ProcessMetrics
-
-__all__ = ["Metrics", "ProcessMetrics"]
+from slta.metrics.exposition import Metrics as Metrics

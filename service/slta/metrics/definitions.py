@@ -56,14 +56,10 @@ class FleetFamily(Row, Generic[S]):
 
 
 class FleetGauge(FleetFamily[S]):
-    """Family of gauges."""
-
     type, new = "gauge", GaugeMetricFamily
 
 
 class FleetCounter(FleetFamily[S]):
-    """Family of counters."""
-
     type, new = "counter", CounterMetricFamily
 
 

@@ -129,7 +129,6 @@ class RequestCounts(Collector):
         self._counts: dict[Key, list[float]] = {}
 
     def observe(self, request: RequestRecord) -> None:
-        """Count a finished request."""
         method = request.method if request.method in METHODS else OTHER_METHOD
         key = (method, request.route, request.status, request.key_id, request.problem)
         counts = self._counts.get(key)
@@ -194,7 +193,6 @@ class ProcessMetrics:
         self._known_functions: dict[str, Histogram] = {}
 
     def observe(self, request: RequestRecord) -> None:
-        """Count a finished request."""
         self._requests.observe(request)
         if request.route == PLACE_ROUTE:
             self._observe_placement(request)
@@ -219,7 +217,6 @@ class ProcessMetrics:
                 self._unlisted.labels(one.fleet).set(one.total)
 
     def fleet_vanished(self, outcome: str) -> None:
-        """Count a vanished fleet."""
         self._vanished.labels(outcome).inc()
 
     def shards(self, statuses: Mapping[str, int], unowned_slots: int, foreign_nodes: int) -> None:
@@ -248,7 +245,6 @@ class ProcessMetrics:
         self._watched[gauge].set_function(value)
 
     def call(self, function: str, seconds: float, operations: int) -> None:
-        """Count a store call."""
         histogram = self._known_functions.get(function)
         if histogram is None:
             histogram = self._known_functions[function] = self._store_calls.labels(function)
@@ -257,7 +253,6 @@ class ProcessMetrics:
             self._batches[function].observe(operations)
 
     def error(self, kind: str) -> None:
-        """Count a failed store call."""
         self._store_errors.labels(kind).inc()
 
     def not_restored(self, kind: str, reason: str, changes: int) -> None:
@@ -265,5 +260,4 @@ class ProcessMetrics:
         self._not_restored.labels(kind, reason).inc(changes)
 
     def sampled(self, outcome: str, count: int) -> None:
-        """Count qualities."""
         self._sampled.labels(outcome).inc(count)

@@ -16,8 +16,7 @@ from slta.auth.key_reader import reload_if_changed
 from slta.auth.keys import Access, AccessError
 from slta.fleet_file import LoadedFleet, Specs
 from slta.fleet_file.applying import apply_file
-from slta.metrics import ProcessMetrics
-from slta.metrics.process_metrics import HELD
+from slta.metrics.process_metrics import HELD, ProcessMetrics
 from slta.models import Findings
 from slta.models.errors import (
     CapacityBelowOccupancyError,

@@ -24,8 +24,6 @@ from slta.store import Store
 
 MAX_LOGGED_RECORDS = 10
 """Maximum records named in one log line."""
-
-OnBlocked = Callable[[str, bool | None], None]
 UNLISTED_SECONDS = 3600.0
 """Time from one audit of the keys of no listed fleet to the next."""
 JITTER = 0.25
@@ -88,7 +86,7 @@ class AutomaticRepairs(JobQueue):
     failure = "repair_not_done"
     retries = True
 
-    def __init__(self, store: Store, specs: Specs, on_blocked: OnBlocked) -> None:
+    def __init__(self, store: Store, specs: Specs, on_blocked: Callable[[str, bool | None], None]) -> None:
         """`on_blocked` is called when a repair becomes blocked or unblocked; with None when the fleet is gone."""
         super().__init__()
         self._store = store

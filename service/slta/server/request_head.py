@@ -118,22 +118,18 @@ def without_secret(head: bytes) -> tuple[bytes, bytes]:
 def head_end(buffer: bytes, start: int) -> int:
     """End of the head, or of empty lines, that starts at `start`; `start` if incomplete. Raises HttpError."""
     if buffer[start] not in VISIBLE:
-        return _empty_lines_end(buffer, start)
-    found = buffer.find(HEAD_END, start)
-    if found < 0:
+        found = _EMPTY_LINES.match(buffer, start)
+        if not found:
+            raise invalid_http()
+        return found.end()
+    last = buffer.find(HEAD_END, start)
+    if last < 0:
         check_head(buffer[start:])
         return start
-    end = found + len(HEAD_END)
+    end = last + len(HEAD_END)
     if end - start > UNCHECKED_HEAD_BYTES:
         check_head(buffer[start:end])
     return end
-
-
-def _empty_lines_end(buffer: bytes, start: int) -> int:
-    found = _EMPTY_LINES.match(buffer, start)
-    if not found:
-        raise invalid_http()
-    return found.end()
 
 
 def check_syntax(piece: bytes) -> None:
@@ -148,15 +144,11 @@ def check_head(head: bytes) -> None:
     """Raise HttpError if a head, complete (with its empty line) or not, exceeds a limit."""
     line = head.partition(b"\r\n")[0]
     if len(line) > COMMON.max_line:
-        _check_long_line(line)
+        limit = rules_of(path_of(target_of(line))).max_line
+        if len(line) > limit:
+            raise HttpError(414, "uri_too_long", f"The request line may have at most {limit} bytes.", CLOSE)
     if len(head) - len(line) > MAX_HEADER_BYTES or head.count(b"\r\n") > MAX_HEADER_LINES + 2:
         raise headers_too_large()
-
-
-def _check_long_line(line: bytes) -> None:
-    limit = rules_of(path_of(target_of(line))).max_line
-    if len(line) > limit:
-        raise HttpError(414, "uri_too_long", f"The request line may have at most {limit} bytes.", CLOSE)
 
 
 def split_target(target: bytes, headers: list[tuple[bytes, bytes]]) -> dict[str, str | bytes]:

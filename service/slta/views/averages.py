@@ -6,7 +6,7 @@ import base64
 import hashlib
 import math
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import chain
 from typing import TypeVar
@@ -16,7 +16,6 @@ from slta.core.gaps import Averages, Gaps, TypeAverages, gaps
 from slta.core.least_connections import least_connections_utility
 from slta.models import MICROSECONDS, Differences, DifferenceSums, Integrals, Snapshot, TypeIntegrals
 from slta.models.errors import InvalidIntegralsError, UtilitiesChangedError
-from slta.models.snapshots import Pair
 
 MEANS_AND_GAPS = (*(field.name for field in fields(Gaps)), "placement_gap", "swing_gap", "utility_gap")
 """Names that an observation has in common with `Gaps`."""
@@ -209,6 +208,7 @@ def decode_integrals(fleet: str, text: str) -> Integrals:
     _, epoch, version, time, *sums = head.unpack_from(body)
     pairs = [(high, low) for high, low in _PAIR.iter_unpack(body[head.size :])]
     pools = pairs if types is None else pairs[: -types - 1]
+    of_types = pairs[len(pools) :]
     if not all(abs(number) < _LARGEST for number in (*sums, *chain.from_iterable(pairs))):
         raise InvalidIntegralsError
     return Integrals(
@@ -220,12 +220,8 @@ def decode_integrals(fleet: str, text: str) -> Integrals:
         optimum=(sums[4], sums[5]),
         pools=tuple(pools),
         differences=Differences.from_numbers(*sums[6:]) if sums[6:] else None,
-        types=_type_integrals(pairs[len(pools) :]),
+        types=TypeIntegrals(compatibility=of_types[0], sessions=tuple(of_types[1:])) if of_types else None,
     )
-
-
-def _type_integrals(pairs: Sequence[Pair]) -> TypeIntegrals | None:
-    return TypeIntegrals(compatibility=pairs[0], sessions=tuple(pairs[1:])) if pairs else None
 
 
 def _check(fleet: str, payload: bytes) -> bytes:

@@ -62,9 +62,6 @@ def endpoints_by_class(fleet: str, spec: FleetSpec, endpoints: Mapping[str, Endp
             columns.pool_ids.append(pool_id)
             columns.addresses.append(endpoint.address)
             columns.occupancies.append(endpoint.occupancy)
-    return Endpoints(fleet=fleet, classes=list(classes.values()), session_types=_classes_by_type(spec))
-
-
-def _classes_by_type(spec: FleetSpec) -> dict[str, list[str]]:
-    names = spec.class_names()
-    return {name: [names[c] for c in own] for name, own in zip(spec.type_names, spec.type_sets.classes, strict=True)}
+    names, sets = spec.class_names(), zip(spec.type_names, spec.type_sets.classes, strict=True)
+    session_types = {name: [names[c] for c in own] for name, own in sets}
+    return Endpoints(fleet=fleet, classes=list(classes.values()), session_types=session_types)
